@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How much Weir holds. Every table has a limit here; what happens when one is full is said beside its map in
+ * maps/. A configuration that would exceed one is refused before the first write, with the limit's name.
+ */
+#ifndef WEIR_CAPACITY_H
+#define WEIR_CAPACITY_H
+
+#define WEIR_MAX_SERVICES    4096    /* stable service ids are 1..4095; 0 means none */
+#define WEIR_MAX_BACKENDS    16384   /* stable backend ids are 1..16383; 0 means none */
+#define WEIR_MAX_LIMITS	     64	     /* stable limit ids are 1..63; 0 means none */
+#define WEIR_MAX_LIVE_LIMITS 8	     /* limits that one generation applies to a packet */
+#define WEIR_MAX_PROTECT     64	     /* protected prefixes of one generation (bits of a u64) */
+#define WEIR_MAX_VIPS	     8192    /* VIP addresses of one generation */
+#define WEIR_MAX_PORTS	     131072  /* (VIP, protocol, port) entries of one generation */
+#define WEIR_MAX_BANS	     262144  /* live allow and deny entries, per family */
+#define WEIR_MAX_RING_SLOTS  8388608 /* slots of all rings and banks of one generation */
+#define WEIR_MAX_RING	     65537   /* slots of one ring */
+#define WEIR_MAX_INTERFACES  16
+#define WEIR_NAME_MAX	     60 /* bytes of a name with its NUL */
+
+#define WEIR_SKETCH_ROWS    2
+#define WEIR_SKETCH_COLUMNS 524288 /* a power of two; 8 bytes each: 8 MiB for both rows */
+#define WEIR_FLOW_LINES	    65536  /* a power of two; 64 bytes, 8 flows each: 4 MiB */
+
+#define WEIR_MAX_VLAN_TAGS	 2
+#define WEIR_MAX_IPV6_EXTENSIONS 6
+
+#endif

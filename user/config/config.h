@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration file as a form: every value checked on its own, with its place in the file.
+ *
+ * YAML in, struct config out; no look at the kernel, the network or other files. Relations within the file (a
+ * service names a pool that exists, a VIP is not used twice) are checked here too. Every error names file, line
+ * and column and shows the line with a caret.
+ */
+#ifndef WEIR_CONFIG_H
+#define WEIR_CONFIG_H
+
+#include "../base/addr.h"
+#include <maps/ring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <weir/capacity.h>
+
+#define CONFIG_MAX_BYTES (8u << 20)
+
+struct config_place {
+	int line, column; /* from 1 */
+};
+
+enum config_xdp_mode { CONFIG_XDP_AUTO = 0, CONFIG_XDP_NATIVE, CONFIG_XDP_GENERIC };
+
+struct config_interface {
+	char name[16];
+	enum config_xdp_mode mode;
+	struct config_place place;
+};
+
+struct config_ports {
+	uint8_t protocol;     /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP (both ICMPs) */
+	uint16_t first, last; /* host order; 0, 0: any port (and ICMP) */
+	struct config_place place;
+};
+
+struct config_protect {
+	struct prefix *from; /* at least one: an empty list is an error, never "any" */
+	size_t from_count;
+	struct config_ports *ports; /* none: every protocol and port */
+	size_t ports_count;
+	struct config_place place;
+};
+
+enum config_limit_unit { CONFIG_PER_PACKET = 0, CONFIG_PER_BIT };
+
+struct config_limit {
+	char name[WEIR_NAME_MAX];
+	uint8_t prefix4, prefix6; /* the key: "source" is 32 and 128, "source/24,/56" is 24 and 56 */
+	enum config_limit_unit unit;
+	double rate_per_s; /* packets or bits a second, > 0 */
+	double burst;	   /* packets or bits; default one second's worth */
+	struct config_place place;
+};
+
+struct config_backend {
+	char name[WEIR_NAME_MAX]; /* unique within its pool */
+	struct addr address;
+	uint16_t weight; /* 1..1000, default 1; 0: takes no new flows */
+	struct config_place place;
+};
+
+enum config_health_type { CONFIG_HEALTH_NONE = 0, CONFIG_HEALTH_TCP, CONFIG_HEALTH_HTTP };
+
+struct config_health {
+	enum config_health_type type;
+	uint16_t port;
+	char path[256];			  /* HTTP, default "/" */
+	char host[256];			  /* HTTP Host header; empty: the address */
+	char expect_body[128];		  /* HTTP: must occur in the first 64 KiB of the answer; empty: anything */
+	uint16_t expect_status;		  /* HTTP; 0: any of 200..399 */
+	uint32_t interval_ms, timeout_ms; /* default 2000, 1000 */
+	uint32_t rise, fall;		  /* consecutive results that change the state, default 2, 3 */
+	struct config_place place;
+};
+
+struct config_pool {
+	char name[WEIR_NAME_MAX];
+	enum weir_forward forward; /* default IPIP */
+	struct config_backend *backends;
+	size_t backends_count;
+	struct config_health health;
+	uint8_t panic_below_percent;  /* 0: off. Below this share of healthy backends all of them are used */
+	uint16_t min_healthy;	      /* the pool serves while at least so many are healthy, default 1 */
+	uint32_t ring_size;	      /* 0: chosen by the number of backends */
+	struct addr source4, source6; /* of outer headers; family 0: the kernel's choice towards the backend */
+	struct config_place place;
+};
+
+struct config_service {
+	char name[WEIR_NAME_MAX];
+	struct addr *addresses;
+	size_t addresses_count;
+	struct config_ports *ports;
+	size_t ports_count;
+	size_t *pools; /* indices into config.pools, in order of preference */
+	size_t pools_count;
+	enum weir_fallback fallback; /* default reject */
+	enum weir_affinity affinity; /* default flow */
+	struct config_place place;
+};
+
+struct config_otlp {
+	char endpoint[512];	/* base URL; empty: off. Metrics go to <endpoint>/v1/metrics */
+	char metrics_path[256]; /* default "/v1/metrics" */
+	uint32_t interval_ms;	/* default 10000 */
+	uint32_t timeout_ms;	/* default 5000 */
+};
+
+struct config {
+	char path[4096]; /* as named by the caller, for messages */
+	struct config_interface *interfaces;
+	size_t interfaces_count;
+	struct config_protect *protects;
+	size_t protects_count;
+	struct config_limit *limits;
+	size_t limits_count;
+	struct config_pool *pools;
+	size_t pools_count;
+	struct config_service *services;
+	size_t services_count;
+	uint64_t steer_seed; /* steering: {seed: N}, default 0 */
+	uint32_t settle_ms;  /* steering: {settle: 10m}: how long changed slots stay in transition */
+	struct config_otlp otlp;
+	char host_name[256];	     /* telemetry: {host: NAME}, default the host's name */
+	char prometheus_address[64]; /* telemetry.prometheus.listen, "127.0.0.1:9180" split; empty: off */
+	uint16_t prometheus_port;
+	char control_socket[108];  /* default "/run/weir/control.sock" */
+	char control_group[33];	   /* group that may use the socket; empty: root only */
+	char pin_directory[256];   /* dataplane: {pins: DIR}, default "/sys/fs/bpf/weir" */
+	char state_directory[256]; /* state: {directory: DIR}, default "/var/lib/weir" */
+};
+
+/* The errors of one file, in order of place, as text ready for a person:
+ *   weir.yaml:12:9: unknown key "adress" in a backend; did you mean "address"?
+ *      12 |       - {adress: 10.0.0.1}
+ *         |          ^
+ */
+struct config_errors {
+	char *text; /* NUL-terminated, empty string when there is none */
+	size_t count;
+};
+
+/* Parse a file, or text that is to be reported as path. 0, -EINVAL (errors says why; all that can be told in one
+ * pass are listed, at most 50), or -errno from reading with the sentence in errors too. *out is untouched on
+ * failure. The caller frees *out with config_free and errors with config_errors_free, in every case. */
+int config_load(const char *path, struct config **out, struct config_errors *errors);
+int config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors);
+void config_free(struct config *config);
+void config_errors_free(struct config_errors *errors);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket: framed JSON between the controller and its clients.
+ *
+ * A frame is a 32-bit length in network byte order and that many bytes of UTF-8 JSON, an object. Requests:
+ * {"command": "deny.add", "arguments": {...}}; answers: {"ok": true, "result": ...} or {"ok": false, "error":
+ * "...", "hint": "..."}. A connection may carry several requests, one at a time.
+ */
+#ifndef WEIR_CONTROL_H
+#define WEIR_CONTROL_H
+
+#include "../base/problem.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#define CONTROL_FRAME_MAX	   (16u << 20) /* bytes; a request beyond it closes the connection */
+#define CONTROL_CLIENTS_MAX	   64	       /* beyond it a new connection is closed at once, with an error frame */
+#define CONTROL_REQUEST_TIMEOUT_MS 5000	       /* for a whole frame to come in, and for an answer to be taken */
+#define CONTROL_IDLE_TIMEOUT_MS	   30000
+
+struct control_peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Answers a request: returns the result (a new reference, owned by the caller) or NULL with *problem filled. */
+typedef json_t *control_handler(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+				struct problem *problem);
+
+struct control_server;
+/* The socket is made with mode 0660 and the group (empty: root's). A peer is refused unless it is root, the
+ * controller's own user, or a member of the group. A stale socket file is replaced; one that answers is
+ * -EADDRINUSE. */
+int control_server_open(uv_loop_t *loop, const char *path, const char *group, control_handler *handler, void *arg,
+			struct control_server **out, struct problem *problem);
+void control_server_close(struct control_server *server);
+
+/* The client's side, blocking, with a timeout. 0 with *result (a new reference), -EREMOTEIO with the server's error
+ * in *problem, or -errno with *problem. */
+int control_call(const char *path, const char *command, json_t *arguments, int timeout_ms, json_t **result,
+		 struct problem *problem);
+
+/* The frame codec, for the server, the client and the fuzzer: consumes from a stream. Returns the bytes of the
+ * first frame (header included) with *json set, 0 when more is needed, -EMSGSIZE or -EBADMSG. */
+ssize_t control_frame_decode(const void *data, size_t size, json_t **json);
+/* A fresh buffer that the caller frees. */
+int control_frame_encode(const json_t *json, void **data, size_t *size);
+
+#endif

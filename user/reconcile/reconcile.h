@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only writer of policy maps: makes generations live, replaces rings, keeps bans and overrides.
+ *
+ * Everything is written beside what is live and read back before one word flips. On failure the live generation
+ * and the state are as they were.
+ */
+#ifndef WEIR_RECONCILE_H
+#define WEIR_RECONCILE_H
+
+#include "../compile/compile.h"
+#include "../kernel/kernel.h"
+
+struct reconcile;
+
+/* Takes over what the kernel's tables hold (names, states, bans, the live generation), or starts from the state
+ * file when the tables are fresh. kernel is borrowed. */
+int reconcile_open(struct kernel *kernel, const char *state_directory, struct reconcile **out, struct problem *problem);
+void reconcile_close(struct reconcile *reconcile);
+
+/* Builds the model and the image of config, writes them to the bank that is not live, reads them back and flips.
+ * config is taken over on success (freed by reconcile later); untouched on failure. */
+int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem);
+const struct config *reconcile_config(const struct reconcile *reconcile); /* NULL before the first apply */
+const struct model *reconcile_model(const struct reconcile *reconcile);
+uint32_t reconcile_generation(const struct reconcile *reconcile);
+
+/* Health and overrides. A change rebuilds the rings of the backend's pool and moves services between pools as
+ * needed; the state is in the kernel's table before the ring is. Unknown name: -ENOENT with the names that are
+ * near in *problem. backend is "pool/name", or "name" when it is the only one. */
+int reconcile_backend_health(struct reconcile *reconcile, uint32_t backend_id, enum weir_health health,
+			     struct problem *problem);
+int reconcile_backend_admin(struct reconcile *reconcile, const char *backend, enum weir_admin admin,
+			    struct problem *problem);
+int reconcile_backend_weight(struct reconcile *reconcile, const char *backend, int weight /* -1: configured */,
+			     struct problem *problem);
+
+/* Ends transitions that have lasted for the configured time. Call about once a second. now_ms is of a monotonic
+ * clock. Also writes the heartbeat and deletes bans that have ended. */
+void reconcile_tick(struct reconcile *reconcile, uint64_t now_ms);
+
+/* Live entries. until_s: CLOCK_REALTIME seconds, 0: no end. list is WEIR_BAN_DENY or WEIR_BAN_ALLOW. Adding what
+ * is there replaces its end and note. -ENOSPC names the limit. Deleting what is not there: -ENOENT. Many at once:
+ * all or nothing. Notes and times are kept in the state file across restarts. */
+struct reconcile_ban {
+	struct prefix prefix;
+	uint32_t list;
+	int64_t added_s, until_s; /* CLOCK_REALTIME */
+	char note[128];
+};
+int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *bans, size_t count,
+		      struct problem *problem);
+int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struct prefix *prefixes, size_t count,
+			 struct problem *problem);
+void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
+			void (*each)(void *arg, const struct reconcile_ban *ban), void *arg);
+
+#endif
