@@ -20,7 +20,7 @@ SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer 
 , := ,
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZE)
 
-MODULES := base config model compile kernel reconcile health telemetry control replay backendhost
+MODULES := base config model compile kernel reconcile health telemetry control replay backendhost controller
 LIB_SOURCES := $(foreach m,$(MODULES),$(wildcard user/$(m)/*.c))
 CLI_SOURCES := $(wildcard user/cli/*.c)
 PROTOS := $(wildcard user/telemetry/*.proto)
@@ -32,7 +32,7 @@ SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/%.skel.h)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 BPF_TEST_SOURCES := $(wildcard tests/bpf/*.c)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-MAN_PAGES := $(patsubst man/%.scd,$(BUILD)/man/%,$(wildcard man/*.scd))
+MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 
 .PHONY: all help
 all: $(BUILD)/weir $(BUILD)/flood man compile_commands.json ## build everything (the default)
@@ -89,7 +89,7 @@ $(BUILD)/flood: $(wildcard tests/lab/flood*.c) $(BUILD)/libweir.a | $(SKELETONS)
 # --- documentation -----------------------------------------------------------------------------------------
 .PHONY: man
 man: $(MAN_PAGES) ## build the man pages
-$(BUILD)/man/%: man/%.scd
+$(BUILD)/man/%: docs/man/%.scd
 	$(call say,MAN,$@)
 	@mkdir -p $(@D)
 	$(Q)scdoc < $< > $@.tmp && mv $@.tmp $@

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Stage 7, forward: the next hop from the kernel's FIB, then the packet as the backend wants it: its link address
+ * rewritten (L2 DSR), or an outer header in front (RFC 2003, RFC 2473, RFC 4213).
+ */
+#ifndef WEIR_BPF_FORWARD_H
+#define WEIR_BPF_FORWARD_H
+
+#include "answer.h"
+
+#define FORWARD_TTL	 64
+#define FORWARD_MTU_MIN6 1280 /* RFC 8200, 5: no smaller MTU may be told */
+#define FORWARD_MTU_MIN4 576
+
+enum { NEXT_HOP_FIB = 1, NEXT_HOP_ASSUMED = 2 };
+
+struct hop {
+	struct link link;
+	__u32 ifindex;
+};
+
+static __always_inline __u32 forward_overhead(const struct weir_backend *backend)
+{
+	if (backend->forward != WEIR_FORWARD_IPIP)
+		return 0;
+	return backend->family == WEIR_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
+static __always_inline void forward_question(struct packet *p, const struct weir_backend *backend,
+					     struct bpf_fib_lookup *fib)
+{
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = packet_ifindex(p);
+	fib->tot_len = p->ip_length + forward_overhead(backend);
+	if (backend->family == WEIR_IPV4) {
+		fib->family = AF_INET;
+		fib->ipv4_dst = backend->address.word[0];
+		fib->ipv4_src = backend->source.word[0];
+	} else {
+		fib->family = AF_INET6;
+		__builtin_memcpy(fib->ipv6_dst, &backend->address, sizeof(fib->ipv6_dst));
+		__builtin_memcpy(fib->ipv6_src, &backend->source, sizeof(fib->ipv6_src));
+	}
+}
+
+/* Asks for a route as the kernel would forward the packet; where forwarding is switched off, as it would send it
+ * out of the interface that the packet came in by. */
+static __always_inline long forward_ask(struct packet *p, const struct weir_backend *backend,
+					struct bpf_fib_lookup *fib)
+{
+	long result;
+
+	forward_question(p, backend, fib);
+	result = bpf_fib_lookup(p->ctx, fib, sizeof(*fib), 0);
+	if (result != BPF_FIB_LKUP_RET_FWD_DISABLED)
+		return result;
+	forward_question(p, backend, fib);
+	return bpf_fib_lookup(p->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
+}
+
+static __always_inline enum step forward_too_big(struct packet *p, const struct weir_backend *backend, __u32 path_mtu)
+{
+	__u32 mtu = path_mtu - forward_overhead(backend);
+	__u32 least = p->family == WEIR_IPV4 ? FORWARD_MTU_MIN4 : FORWARD_MTU_MIN6;
+
+	/* A kernel before 5.13 does not tell the MTU and leaves what was asked for. */
+	if (mtu >= p->ip_length || mtu < least)
+		mtu = least;
+	TRACE(mtu, mtu);
+	if (p->quote || answer_is_throttled(p)) /* no error about an error: RFC 1122, 3.2.2 */
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_TOO_BIG_THROTTLED);
+	return answer_too_big(p, mtu);
+}
+
+/* On a direct route the FIB leaves the destination alone; on one by a gateway it puts the gateway there, and a
+ * packet for another host's link address would never come to the backend. */
+static __always_inline bool forward_is_direct(const struct weir_backend *backend, const struct bpf_fib_lookup *fib)
+{
+	if (backend->family == WEIR_IPV4)
+		return fib->ipv4_dst == backend->address.word[0];
+	return fib->ipv6_dst[0] == backend->address.word[0] && fib->ipv6_dst[1] == backend->address.word[1] &&
+	       fib->ipv6_dst[2] == backend->address.word[2] && fib->ipv6_dst[3] == backend->address.word[3];
+}
+
+/* Documentation addresses (RFC 7042, 2.1.1) stand in for a next hop that the host does not have. */
+static __always_inline void forward_assume(struct packet *p, struct hop *hop)
+{
+	static const __u8 assumed[2][ETH_ALEN] = {{0x00, 0x00, 0x5e, 0x00, 0x53, 0x01},
+						  {0x00, 0x00, 0x5e, 0x00, 0x53, 0x02}};
+
+	__builtin_memcpy(hop->link.destination, assumed[0], ETH_ALEN);
+	__builtin_memcpy(hop->link.source, assumed[1], ETH_ALEN);
+	hop->ifindex = packet_ifindex(p);
+	TRACE(next_hop, NEXT_HOP_ASSUMED);
+}
+
+static __always_inline enum step forward_find_hop(struct packet *p, const struct weir_backend *backend, struct hop *hop)
+{
+	struct bpf_fib_lookup fib;
+	long result = forward_ask(p, backend, &fib);
+
+	TRACE(fib_result, result);
+	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return forward_too_big(p, backend, fib.mtu_result);
+	if (result == BPF_FIB_LKUP_RET_SUCCESS &&
+	    (backend->forward != WEIR_FORWARD_L2 || forward_is_direct(backend, &fib))) {
+		__builtin_memcpy(hop->link.destination, fib.dmac, ETH_ALEN);
+		__builtin_memcpy(hop->link.source, fib.smac, ETH_ALEN);
+		hop->ifindex = fib.ifindex;
+		TRACE(next_hop, NEXT_HOP_FIB);
+		return STEP_NEXT;
+	}
+	if (cfg_assume_next_hop) {
+		forward_assume(p, hop);
+		return STEP_NEXT;
+	}
+	return packet_decide(p, WEIR_DROP,
+			     result == BPF_FIB_LKUP_RET_NO_NEIGH ? WEIR_REASON_NO_NEIGHBOUR : WEIR_REASON_NO_ROUTE);
+}
+
+static __always_inline bool forward_decrement_ttl(struct packet *p)
+{
+	void *data = (void *)(long)p->ctx->data, *end = (void *)(long)p->ctx->data_end;
+	void *l3 = data + (p->l3 & LINK_L3_MASK);
+
+	if (p->family == WEIR_IPV4) {
+		struct iphdr *ip = l3;
+		__u16 *ttl_protocol = (__u16 *)&ip->ttl, before;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		before = *ttl_protocol;
+		ip->ttl--;
+		checksum_replace(&ip->check, before, *ttl_protocol);
+	} else {
+		struct ipv6hdr *ip = l3;
+
+		if ((void *)(ip + 1) > end)
+			return false;
+		ip->hop_limit--;
+	}
+	return true;
+}
+
+/* Traffic class and ECN are copied out (RFC 6040, 4.1), and the inner DF bit; without DF the outer identification
+ * must differ from packet to packet, since it may be fragmented on the way (RFC 6864). */
+static __always_inline void forward_write_outer4(struct iphdr *ip, const struct packet *p,
+						 const struct weir_backend *backend)
+{
+	__builtin_memset(ip, 0, sizeof(*ip));
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tos = p->tos;
+	ip->tot_len = bpf_htons(p->ip_length + sizeof(*ip));
+	if (p->dont_fragment)
+		ip->frag_off = bpf_htons(IP_DONT_FRAGMENT);
+	else
+		ip->id = bpf_get_prandom_u32();
+	ip->ttl = FORWARD_TTL;
+	ip->protocol = p->family == WEIR_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	ip->saddr = backend->source.word[0];
+	ip->daddr = backend->address.word[0];
+	ip->check = checksum_fold(checksum_words(ip, sizeof(*ip) / 2));
+}
+
+/* The flow label carries the flow's hash, so that the path can balance on it (RFC 6438). */
+static __always_inline void forward_write_outer6(struct ipv6hdr *ip, const struct packet *p,
+						 const struct weir_backend *backend)
+{
+	__be32 first = bpf_htonl(6u << 28 | (__u32)p->tos << 20 | (p->flow_hash & 0xfffff));
+
+	__builtin_memcpy(ip, &first, sizeof(first));
+	ip->payload_len = bpf_htons(p->ip_length);
+	ip->nexthdr = p->family == WEIR_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	ip->hop_limit = FORWARD_TTL;
+	__builtin_memcpy(&ip->saddr, &backend->source, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &backend->address, sizeof(ip->daddr));
+}
+
+/* Moves the frame's front so that the outer header fits, and writes link and outer header. Tags are kept on the
+ * interface that the packet came in by. */
+static __always_inline bool forward_write(struct packet *p, const struct weir_backend *backend, struct hop *hop)
+{
+	__u32 overhead = forward_overhead(backend), l2;
+	void *data, *end, *outer;
+	__be16 type;
+
+	if (hop->ifindex != packet_ifindex(p))
+		p->vlan_tags = 0;
+	l2 = sizeof(struct ethhdr) + 4 * p->vlan_tags;
+	if (bpf_xdp_adjust_head(p->ctx, (int)p->l3 - (int)(l2 + overhead)))
+		return false;
+	data = (void *)(long)p->ctx->data;
+	end = (void *)(long)p->ctx->data_end;
+	type = p->family == WEIR_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	if (overhead)
+		type = backend->family == WEIR_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	if (!link_write_type(p, &hop->link, data, end, type))
+		return false;
+	if (!overhead)
+		return true;
+	outer = data + (l2 & LINK_L3_MASK);
+	if (backend->family == WEIR_IPV4) {
+		if (outer + sizeof(struct iphdr) > end)
+			return false;
+		forward_write_outer4(outer, p, backend);
+	} else {
+		if (outer + sizeof(struct ipv6hdr) > end)
+			return false;
+		forward_write_outer6(outer, p, backend);
+	}
+	return true;
+}
+
+static __always_inline enum step stage_forward(struct packet *p)
+{
+	struct weir_backend *backend = bank_lookup(backends, p->bank, &p->backend);
+	struct hop hop = {};
+	enum step step;
+
+	p->stage = WEIR_STAGE_FORWARD;
+	if (!backend || !backend->forward)
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_BACKEND);
+	if (p->ttl <= 1)
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_TTL_EXPIRED);
+	step = forward_find_hop(p, backend, &hop);
+	if (step != STEP_NEXT)
+		return step;
+	if (!forward_decrement_ttl(p))
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_BUG);
+	if (!forward_write(p, backend, &hop))
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_HEADROOM);
+	TRACE(egress_ifindex, hop.ifindex);
+	if (hop.ifindex == packet_ifindex(p))
+		return packet_decide(p, WEIR_TX, WEIR_REASON_STEERED);
+	if (bpf_redirect(hop.ifindex, 0) != XDP_REDIRECT)
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_BUG);
+	return packet_decide(p, WEIR_REDIRECT, WEIR_REASON_STEERED);
+}
+
+#endif

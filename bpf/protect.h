@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Stage 2, protect: what must always reach the kernel, whatever is configured later. ARP has passed in parse.
+ */
+#ifndef WEIR_BPF_PROTECT_H
+#define WEIR_BPF_PROTECT_H
+
+#include "bits.h"
+#include "parse.h"
+
+/* Not in <linux/icmpv6.h>: RFC 4861 and RFC 3810. */
+#define ND_ROUTER_SOLICITATION 133
+#define ND_REDIRECT	       137
+
+/* Neighbour discovery is only valid with hop limit 255, which no router forwards (RFC 4861, 6.1 and 7.1); multicast
+ * listener discovery with hop limit 1 from a link-local or the unspecified address (RFC 3810, 5.1). */
+static __always_inline bool protect_is_neighbour_discovery(const struct packet *p)
+{
+	__u32 head = p->source.word[0];
+
+	if (p->family != WEIR_IPV6 || p->protocol != IPPROTO_ICMP || p->fragment)
+		return false;
+	if (p->icmp_type >= ND_ROUTER_SOLICITATION && p->icmp_type <= ND_REDIRECT)
+		return p->ttl == 255;
+	if ((p->icmp_type < ICMPV6_MGM_QUERY || p->icmp_type > ICMPV6_MGM_REDUCTION) &&
+	    p->icmp_type != ICMPV6_MLD2_REPORT)
+		return false;
+	return p->ttl == 1 && ((head & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+			       (!head && !p->source.word[1] && !p->source.word[2] && !p->source.word[3]));
+}
+
+static __always_inline bool protect_is_dhcp(const struct packet *p)
+{
+	__u16 sport = bpf_ntohs(p->sport), dport = bpf_ntohs(p->dport);
+
+	if (p->protocol != IPPROTO_UDP || p->fragment == FRAGMENT_LATER)
+		return false;
+	if (p->family == WEIR_IPV4)
+		return (sport == 67 || sport == 68) && (dport == 67 || dport == 68);
+	return (sport == 546 || sport == 547) && (dport == 546 || dport == 547);
+}
+
+static __always_inline __u64 protect_port_mask(struct packet *p, __be16 port)
+{
+	__u32 index = bpf_ntohs(port) + (p->protocol == IPPROTO_UDP ? WEIR_PROTECT_UDP : 0);
+	__u64 *mask = bank_lookup(protect_ports, p->bank, &index);
+
+	return mask ? *mask : 0;
+}
+
+static __always_inline bool protect_covers(const struct weir_protect *entry, const struct packet *p)
+{
+	return entry->family == p->family && (p->source.word[0] & entry->mask.word[0]) == entry->address.word[0] &&
+	       (p->source.word[1] & entry->mask.word[1]) == entry->address.word[1] &&
+	       (p->source.word[2] & entry->mask.word[2]) == entry->address.word[2] &&
+	       (p->source.word[3] & entry->mask.word[3]) == entry->address.word[3];
+}
+
+static __always_inline enum step stage_protect(struct packet *p, const struct weir_policy *policy)
+{
+	__u64 candidates;
+
+	p->stage = WEIR_STAGE_PROTECT;
+	if (protect_is_neighbour_discovery(p))
+		return packet_decide(p, WEIR_PASS, WEIR_REASON_NEIGHBOUR_DISCOVERY);
+	if (protect_is_dhcp(p))
+		return packet_decide(p, WEIR_PASS, WEIR_REASON_DHCP);
+	if (!policy->protects)
+		return STEP_NEXT;
+	candidates = policy->protect_any;
+	if ((p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) && p->fragment != FRAGMENT_LATER)
+		candidates |= protect_port_mask(p, p->dport) | protect_port_mask(p, p->sport);
+	for (int i = 0; i < WEIR_MAX_PROTECT && candidates; i++) {
+		__u32 index = bits_lowest(candidates);
+		struct weir_protect *entry = bank_lookup(protect, p->bank, &index);
+
+		if (entry && protect_covers(entry, p)) {
+			TRACE(protect, index + 1);
+			return packet_decide(p, WEIR_PASS, WEIR_REASON_PROTECTED);
+		}
+		candidates &= candidates - 1;
+	}
+	return STEP_NEXT;
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Stage 6, steer: VIP -> service -> slot of its ring -> backend.
+ *
+ * The slot's current backend serves, unless the slot is in transition: then a SYN (and everything that has no
+ * connection) goes to the current backend, a segment of a connection not seen since the change to the previous one,
+ * and both are recorded. The hash has no secret and no state: every edge with the same configuration agrees.
+ */
+#ifndef WEIR_BPF_STEER_H
+#define WEIR_BPF_STEER_H
+
+#include "flow.h"
+#include "answer.h"
+
+static __always_inline struct weir_service *steer_find_service(struct packet *p, __u32 *index)
+{
+	struct weir_port_key key = {.vip = p->vip - 1, .port = p->dport, .protocol = p->flow_protocol};
+	__u32 *found = bank_lookup(ports, p->bank, &key);
+
+	if (!found && key.port) {
+		key.port = 0;
+		found = bank_lookup(ports, p->bank, &key);
+	}
+	if (!found)
+		return NULL;
+	*index = *found;
+	return bank_lookup(services, p->bank, index);
+}
+
+static __always_inline void steer_hash(struct packet *p, const struct weir_policy *policy, __u8 affinity)
+{
+	__u64 hash = hash_addr(policy->steer_seed, &p->client, p->family);
+
+	hash = hash_addr(hash, &p->destination, p->family);
+	if (affinity == WEIR_AFFINITY_FLOW)
+		hash = hash_mix(hash, (__u64)p->flow_protocol << 32 | (__u32)p->sport << 16 | p->dport);
+	p->flow_hash = hash_mix(hash, hash >> 29);
+}
+
+/* The backend of a packet whose slot is not settled. */
+static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir_slot *slot)
+{
+	__u32 backend;
+
+	if (p->flow_protocol != IPPROTO_TCP)
+		return slot->current; /* datagrams move at once */
+	if (!count_is_new_flow(p)) {
+		backend = flow_find(p);
+		if (backend) {
+			TRACE(exception, 1);
+			return backend;
+		}
+		if (!slot->previous)
+			return slot->current;
+		TRACE(exception, 2);
+		backend = slot->previous;
+	} else {
+		backend = slot->current;
+	}
+	if (slot->state == WEIR_SLOT_TRANSITION && !p->quote)
+		flow_record(p, backend);
+	return backend;
+}
+
+static __always_inline __u32 steer_pick_backend(struct packet *p, const struct weir_ring *ring)
+{
+	__u32 position = ((p->flow_hash >> 32) * ring->size) >> 32;
+	__u32 index = ring->base + position;
+	struct weir_slot *slot = bank_lookup(slots, p->bank, &index);
+
+	if (!slot)
+		return 0;
+	TRACE(slot, position);
+	TRACE(ring_size, ring->size);
+	TRACE(slot_current, slot->current);
+	TRACE(slot_previous, slot->previous);
+	TRACE(slot_state, slot->state);
+	if (slot->state == WEIR_SLOT_SETTLED)
+		return slot->current;
+	return steer_unsettled(p, slot);
+}
+
+static __always_inline enum step steer_without_backend(struct packet *p, __u8 fallback)
+{
+	if (fallback == WEIR_FALLBACK_KERNEL)
+		return packet_decide(p, WEIR_PASS, WEIR_REASON_FALLBACK_KERNEL);
+	if (fallback == WEIR_FALLBACK_REJECT && !p->quote && !answer_is_throttled(p))
+		return answer_reject(p);
+	return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_BACKEND);
+}
+
+static __always_inline enum step steer_icmp(struct packet *p)
+{
+	if (answer_is_echo_request(p))
+		return answer_with(p, ANSWER_ECHO, WEIR_REASON_VIP_ECHO);
+	return packet_decide(p, WEIR_DROP, WEIR_REASON_VIP_ICMP);
+}
+
+static __always_inline enum step stage_steer(struct packet *p, const struct weir_policy *policy)
+{
+	struct weir_service *service;
+	__u32 index = 0;
+	union {
+		__u64 word;
+		struct weir_ring ring;
+	} ring = {};
+	__u64 *word;
+
+	p->stage = WEIR_STAGE_STEER;
+	if (!p->vip)
+		return packet_decide(p, WEIR_PASS, WEIR_REASON_NOT_VIP);
+	if (p->fragment)
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_VIP_FRAGMENT);
+	service = steer_find_service(p, &index);
+	if (!service)
+		return p->protocol == IPPROTO_ICMP && !p->quote ? steer_icmp(p)
+								: packet_decide(p, WEIR_DROP, WEIR_REASON_NO_SERVICE);
+	p->service = service->id;
+	word = bank_lookup(rings, p->bank, &index);
+	if (word)
+		ring.word = *(volatile __u64 *)word;
+	if (!ring.ring.size)
+		return steer_without_backend(p, service->fallback);
+	steer_hash(p, policy, service->affinity);
+	p->backend = steer_pick_backend(p, &ring.ring);
+	if (!p->backend)
+		return steer_without_backend(p, service->fallback);
+	return STEP_NEXT;
+}
+
+#endif
