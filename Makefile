@@ -4,7 +4,7 @@
 BUILD ?= build
 CC ?= gcc
 CLANG ?= clang
-BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/sbin/bpftool) bpftool)
 PREFIX ?= /usr
 VERSION := $(shell sed -n 's/^\#\# \([0-9][^ ]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
 V ?= 0
@@ -150,7 +150,7 @@ tidy: compile_commands.json $(SKELETONS) ## clang-tidy
 
 compile_commands.json: Makefile $(LIB_SOURCES) $(CLI_SOURCES)
 	$(call say,GEN,$@)
-	@scripts/compile-commands "$(CC) $(CPPFLAGS) $(ALL_CFLAGS)" $(LIB_SOURCES) $(CLI_SOURCES) > $@.tmp && mv $@.tmp $@
+	@scripts/compile-commands $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -- $(LIB_SOURCES) $(CLI_SOURCES) > $@.tmp && mv $@.tmp $@
 
 # --- install -----------------------------------------------------------------------------------------------
 .PHONY: install clean

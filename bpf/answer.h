@@ -56,13 +56,17 @@ static __always_inline bool answer_echo(struct packet *p)
 	struct icmp_header *icmp = data + (p->l4 & LINK_L4_MASK);
 	__u16 before;
 
-	if (l3 + sizeof(struct ipv6hdr) > end || (void *)(icmp + 1) > end || data + sizeof(struct ethhdr) > end)
+	if (data + sizeof(struct ethhdr) > end || (void *)(icmp + 1) > end)
 		return false;
 	before = *(__u16 *)icmp;
 	if (p->family == WEIR_IPV4) {
+		if (l3 + sizeof(struct iphdr) > end)
+			return false;
 		answer_swap_ipv4(l3);
 		icmp->type = ICMP_ECHO_REPLY;
 	} else {
+		if (l3 + sizeof(struct ipv6hdr) > end)
+			return false;
 		answer_swap_ipv6(l3, p);
 		icmp->type = ICMPV6_ECHO_REPLY;
 	}

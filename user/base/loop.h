@@ -16,7 +16,7 @@ int loop_http_open(uv_loop_t *loop, struct loop_http **out);
 void loop_http_close(struct loop_http *http);
 
 /* Starts a transfer. done is called once, on the loop, with the result; the easy handle is still the caller's then
- * and must be cleaned up (or reused) by it. 0 or -errno. */
+ * and must be cleaned up (or reused) by it. The loop owns CURLOPT_PRIVATE meanwhile. 0, -EBUSY or -ENOMEM. */
 typedef void loop_http_done(void *arg, CURL *easy, CURLcode result);
 int loop_http_start(struct loop_http *http, CURL *easy, loop_http_done *done, void *arg);
 /* Stops a transfer that is under way; done is not called. */

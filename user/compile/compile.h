@@ -47,7 +47,8 @@ struct compile_image {
 	size_t pools_count;
 };
 
-/* 0, or -E2BIG with the capacity's name in *problem, or -ENOMEM. The caller frees with compile_free. */
+/* 0, or -E2BIG with the capacity's name in *problem, -EINVAL for what the tables cannot say (a protected port of ICMP),
+ * or -ENOMEM. The caller frees with compile_free. */
 int compile_build(const struct model *model, struct compile_image **out, struct problem *problem);
 void compile_free(struct compile_image *image);
 

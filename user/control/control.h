@@ -36,7 +36,10 @@ struct control_server;
  * -EADDRINUSE. */
 int control_server_open(uv_loop_t *loop, const char *path, const char *group, control_handler *handler, void *arg,
 			struct control_server **out, struct problem *problem);
+/* Closes the socket and every connection; the loop must run once more before it is closed itself. */
 void control_server_close(struct control_server *server);
+/* Other deadlines than CONTROL_REQUEST_TIMEOUT_MS and CONTROL_IDLE_TIMEOUT_MS, for connections still to come. */
+void control_server_set_timeouts(struct control_server *server, unsigned int request_ms, unsigned int idle_ms);
 
 /* The client's side, blocking, with a timeout. 0 with *result (a new reference), -EREMOTEIO with the server's error
  * in *problem, or -errno with *problem. */

@@ -50,8 +50,9 @@ int kernel_map_fd(const struct kernel *kernel, enum kernel_map map); /* borrowed
 int kernel_program_fd(const struct kernel *kernel);		     /* borrowed */
 
 /* Attach by a link pinned as <pins>/link-<interface>; a link that is there already is updated in place, which
- * loses no packet. mode as in the configuration: auto tries native, then generic with *generic = true. A foreign
- * XDP program on the interface is -EBUSY with its id in *problem. */
+ * loses no packet. mode as in the configuration: auto tries native, then generic with *generic = true and the reason
+ * in *problem, which is left as it was when nothing is to be said. A foreign XDP program on the interface is -EBUSY
+ * with its id in *problem. */
 enum kernel_attach_mode { KERNEL_ATTACH_AUTO = 0, KERNEL_ATTACH_NATIVE, KERNEL_ATTACH_GENERIC };
 int kernel_attach(struct kernel *kernel, const char *interface, enum kernel_attach_mode mode, bool *generic,
 		  struct problem *problem);
@@ -74,6 +75,7 @@ int kernel_map_get(int fd, const void *key, void *value);
 int kernel_map_put(int fd, const void *key, const void *value);
 int kernel_map_delete(int fd, const void *key);
 int kernel_map_next(int fd, const void *key, void *next); /* key NULL: the first; -ENOENT at the end */
+int kernel_map_entries(int fd, unsigned int *entries);	  /* max_entries of a map */
 /* Sums the possible CPUs of a per-CPU value made of words u64; out has room for them. */
 int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out);
 /* Zeroes a per-CPU value. */
@@ -82,9 +84,9 @@ int kernel_map_zero(int fd, unsigned int index, size_t words);
 void *kernel_map_mmap(int fd, size_t bytes, bool writable);
 void kernel_map_munmap(void *address, size_t bytes);
 
-/* Banks: a fresh inner map of the inventory's shape with entries (0: the inventory's number); >= 0 is a descriptor
- * that the caller closes. Then put it into the outer map's slot. The descriptor of the bank that is in a slot now:
- * kernel_bank_open, which the caller closes. */
+/* Banks: a fresh inner map of the inventory's shape with entries (0, or a map whose banks must all be alike: the
+ * inventory's number); >= 0 is a descriptor that the caller closes. Then put it into the outer map's slot. The
+ * descriptor of the bank that is in a slot now: kernel_bank_open, which the caller closes. */
 int kernel_bank_create(enum kernel_map map, unsigned int entries);
 int kernel_bank_install(const struct kernel *kernel, enum kernel_map map, unsigned int bank, int fd);
 int kernel_bank_open(const struct kernel *kernel, enum kernel_map map, unsigned int bank);

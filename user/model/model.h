@@ -21,8 +21,8 @@ struct model_registry {
 };
 
 /* The id of a name, given out if need be. in_use (may be NULL: none) tells which ids must not be reused. 0 with
- * *id, or -ENOSPC with the limit's name in *problem. *fresh says whether the id is new to the name (its counters
- * must then be zeroed). */
+ * *id, -ENAMETOOLONG, or -ENOSPC with the limit's name in *problem. *fresh says whether the id is new to the name (its
+ * counters must then be zeroed). */
 int model_registry_assign(struct model_registry *registry, enum model_kind kind, const char *name,
 			  bool (*in_use)(void *arg, enum model_kind kind, uint32_t id), void *arg, uint32_t *id,
 			  bool *fresh, struct problem *problem);
@@ -89,8 +89,8 @@ struct model_world {
 };
 
 /* Builds the desired state. UNKNOWN health counts as healthy (a start must not eject everybody); DOWN does not.
- * fresh_ids (may be NULL) is called for each id that was given out anew. 0, or -ENOSPC/-ENOMEM with *problem; the
- * registry may then hold new names, which does no harm. The caller frees with model_free. */
+ * fresh_ids (may be NULL) is called for each id that was given out anew. 0, or -ENOSPC/-ENAMETOOLONG/-ENOMEM with
+ * *problem; the registry may then hold new names, which does no harm. The caller frees with model_free. */
 int model_build(const struct config *config, struct model_registry *registry, const struct model_world *world,
 		void (*fresh_ids)(void *arg, enum model_kind kind, uint32_t id), void *arg, struct model **out,
 		struct problem *problem);

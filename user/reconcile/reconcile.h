@@ -14,7 +14,8 @@
 struct reconcile;
 
 /* Takes over what the kernel's tables hold (names, states, bans, the live generation), or starts from the state
- * file when the tables are fresh. kernel is borrowed. */
+ * file when the tables are fresh. kernel is borrowed. state_directory NULL: no state file is read or written (for
+ * replay -c and tests). */
 int reconcile_open(struct kernel *kernel, const char *state_directory, struct reconcile **out, struct problem *problem);
 void reconcile_close(struct reconcile *reconcile);
 
@@ -22,8 +23,11 @@ void reconcile_close(struct reconcile *reconcile);
  * config is taken over on success (freed by reconcile later); untouched on failure. */
 int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem);
 const struct config *reconcile_config(const struct reconcile *reconcile); /* NULL before the first apply */
-const struct model *reconcile_model(const struct reconcile *reconcile);
+const struct model *reconcile_model(const struct reconcile *reconcile);	  /* until the next change of any kind */
 uint32_t reconcile_generation(const struct reconcile *reconcile);
+const struct model_registry *reconcile_registry(const struct reconcile *reconcile);
+/* How many slots of a pool's ring (index as in the model) are in each enum weir_slot_state. After an apply only. */
+void reconcile_ring_counts(const struct reconcile *reconcile, size_t pool, uint32_t counts[3]);
 
 /* Health and overrides. A change rebuilds the rings of the backend's pool and moves services between pools as
  * needed; the state is in the kernel's table before the ring is. Unknown name: -ENOENT with the names that are

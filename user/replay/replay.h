@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Captures: pcap (micro- and nanoseconds, either byte order) and pcapng, Ethernet link type only. */
+/* Captures: pcap (micro- and nanoseconds, either byte order) and pcapng, Ethernet link type only, at most 256 KiB a
+ * packet. The path "-" is standard input. */
 struct replay_reader;
 struct replay_packet {
 	const uint8_t *data;  /* valid until the next read */
@@ -22,6 +23,8 @@ struct replay_packet {
 	uint64_t time_ns;     /* since 1970 */
 };
 int replay_reader_open(const char *path, struct replay_reader **out, struct problem *problem);
+/* The same from an open stream, called name in messages; it is closed with the reader, or left open on failure. */
+int replay_reader_stream(FILE *file, const char *name, struct replay_reader **out, struct problem *problem);
 /* 1: a packet, 0: the end, -errno with *problem (a damaged file says at which packet). */
 int replay_reader_next(struct replay_reader *reader, struct replay_packet *packet, struct problem *problem);
 void replay_reader_close(struct replay_reader *reader);

@@ -64,20 +64,25 @@ struct telemetry_otlp_options {
 	char url[768];
 	uint32_t interval_ms, timeout_ms;
 	struct telemetry_resource resource;
-	size_t queue_max; /* snapshots kept while the collector is away; 0: 32. The oldest goes first */
+	size_t queue_max; /* snapshots kept while the collector is away, besides one being sent; 0: 32. The oldest
+			   * goes first */
 };
 struct telemetry_otlp_stats {
 	uint64_t sent, failed_attempts, dropped; /* snapshots */
-	size_t queued;
+	uint64_t rejected_points;		 /* told by the collector about snapshots that it took */
+	size_t queued;				 /* with the one being sent */
 	char last_error[160];
 };
 struct telemetry_otlp;
+/* Both exporters copy their options. After close the loop must run once more before it is closed itself, and before
+ * *http is. */
 int telemetry_otlp_open(uv_loop_t *loop, struct loop_http *http, const struct telemetry_otlp_options *options,
 			telemetry_source *source, void *arg, struct telemetry_otlp **out, struct problem *problem);
 void telemetry_otlp_close(struct telemetry_otlp *otlp);
 void telemetry_otlp_stats(const struct telemetry_otlp *otlp, struct telemetry_otlp_stats *out);
 
-/* HTTP on loopback: /metrics and /healthz. -EADDRINUSE and others are told in *problem. */
+/* HTTP on loopback: /metrics and /healthz. -EADDRINUSE, -EPERM (not a loopback address) and others are told in
+ * *problem. */
 struct telemetry_http;
 int telemetry_http_open(uv_loop_t *loop, const char *address, uint16_t port, telemetry_source *source, void *arg,
 			struct telemetry_http **out, struct problem *problem);
