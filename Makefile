@@ -75,14 +75,14 @@ $(LIB_OBJECTS) $(CLI_OBJECTS): | $(PROTOS:%.proto=$(BUILD)/%.pb-c.c)
 
 $(BUILD)/libweir.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(BUILD)/weir: $(CLI_OBJECTS) $(BUILD)/libweir.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lm -o $@
 
 # The traffic generator of the lab.
-$(BUILD)/flood: $(wildcard tests/lab/flood*.c) $(BUILD)/libweir.a | $(SKELETONS)
+$(BUILD)/flood: $(wildcard tests/lab/flood*.[ch]) | $(SKELETONS)
 	$(call say,LD,$@)
 	$(Q)$(if $(filter %.c,$^),$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lm -o $@,true)
 
@@ -123,10 +123,10 @@ sanitize: ## unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=1 unit
 
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB_SOURCES) $(PROTOS:%.proto=$(BUILD)/%.pb-c.c) | $(SKELETONS)
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/oracle.c $(LIB_SOURCES) $(PROTOS:%.proto=$(BUILD)/%.pb-c.c) | $(SKELETONS)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $< $(LIB_SOURCES) $(PROTOS:%.proto=$(BUILD)/%.pb-c.c) $(LDLIBS) -lm -o $@
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $< tests/fuzz/oracle.c $(LIB_SOURCES) $(PROTOS:%.proto=$(BUILD)/%.pb-c.c) $(LDLIBS) -lm -o $@
 
 fuzz-build: $(FUZZERS)
 fuzz: fuzz-build ## fuzz every parser for a short while (FUZZ_SECONDS=20 each)
