@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts one generation together: backends, rings and limits here, the rest from the files beside. */
+#include "../base/scope.h"
+#include "part.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void compile_free(struct compile_image *image)
+{
+	if (!image)
+		return;
+	free(image->protects);
+	free(image->protect_ports);
+	free(image->vips);
+	free(image->ports);
+	free(image->services);
+	free(image->rings);
+	free(image->backends);
+	free(image->slots);
+	free(image->limits);
+	free(image->pools);
+	free(image);
+}
+
+static void free_image(struct compile_image **image)
+{
+	compile_free(*image);
+}
+
+int compile_refuse(struct problem *problem, const char *what, unsigned long long count, const char *capacity,
+		   unsigned int limit, const char *remedy)
+{
+	problem_set(problem, -E2BIG, "%llu %s, but at most %u fit (%s)", count, what, limit, capacity);
+	problem_hint(problem, "%s", remedy);
+	return -E2BIG;
+}
+
+/* Both areas of each pool, one pool after the other. */
+static int place_pools(const struct model *model, struct compile_image *image, struct problem *problem)
+{
+	uint64_t slots = 0;
+
+	image->pools = calloc(model->pools_count ?: 1, sizeof(*image->pools));
+	if (!image->pools)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->pools_count; i++) {
+		const struct model_pool *pool = &model->pools[i];
+
+		if (pool->ring_size > WEIR_MAX_RING) {
+			problem_set(problem, -E2BIG,
+				    "pool \"%s\": a ring of %u slots, but at most %u fit (WEIR_MAX_RING)", pool->name,
+				    pool->ring_size, WEIR_MAX_RING);
+			problem_hint(problem, "lower the pool's `ring_size`, or leave it out");
+			return -E2BIG;
+		}
+		image->pools[i] = (struct compile_pool){.base = slots, .size = pool->ring_size};
+		slots += 2ull * pool->ring_size;
+		if (slots > WEIR_MAX_RING_SLOTS)
+			break;
+	}
+	if (slots > WEIR_MAX_RING_SLOTS)
+		return compile_refuse(problem, "slots are needed by the first pools alone (two rings each)", slots,
+				      "WEIR_MAX_RING_SLOTS", WEIR_MAX_RING_SLOTS,
+				      "set a smaller `ring_size` on the pools, or join pools");
+	image->pools_count = model->pools_count;
+	image->slots_count = slots;
+	return 0;
+}
+
+static int fill_rings(const struct model *model, struct compile_image *image)
+{
+	image->slots = calloc(image->slots_count ?: 1, sizeof(*image->slots));
+	if (!image->slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->pools_count; i++) {
+		int error = compile_ring(&model->pools[i], NULL, image->slots + image->pools[i].base);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int fill_backends(const struct model *model, struct compile_image *image)
+{
+	size_t highest = 0;
+
+	for (size_t i = 0; i < model->pools_count; i++)
+		for (size_t j = 0; j < model->pools[i].backends_count; j++)
+			if (model->pools[i].backends[j].id > highest)
+				highest = model->pools[i].backends[j].id;
+	image->backends = calloc(highest + 1, sizeof(*image->backends));
+	if (!image->backends)
+		return -ENOMEM;
+	image->backends_count = highest + 1;
+	for (size_t i = 0; i < model->pools_count; i++) {
+		for (size_t j = 0; j < model->pools[i].backends_count; j++) {
+			const struct model_backend *backend = &model->pools[i].backends[j];
+
+			image->backends[backend->id] = (struct weir_backend){
+				.address = backend->address.bytes,
+				.source = backend->source.bytes,
+				.family = backend->address.family,
+				.forward = backend->forward,
+			};
+		}
+	}
+	return 0;
+}
+
+static int fill_limits(const struct model *model, struct compile_image *image, struct problem *problem)
+{
+	if (model->limits_count > WEIR_MAX_LIVE_LIMITS)
+		return compile_refuse(problem, "limits", model->limits_count, "WEIR_MAX_LIVE_LIMITS",
+				      WEIR_MAX_LIVE_LIMITS, "take some out of `limits`");
+	image->limits = calloc(model->limits_count ?: 1, sizeof(*image->limits));
+	if (!image->limits)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->limits_count; i++)
+		image->limits[i] = model->limits[i].limit;
+	image->limits_count = model->limits_count;
+	image->policy.limits = model->limits_count;
+	return 0;
+}
+
+int compile_build(const struct model *model, struct compile_image **out, struct problem *problem)
+{
+	struct compile_image *image __attribute__((cleanup(free_image))) = calloc(1, sizeof(*image));
+	int error = image ? 0 : -ENOMEM;
+
+	if (!error) {
+		image->policy.steer_seed = model->config->steer_seed;
+		error = compile_protects(model->config, image, problem);
+	}
+	if (!error)
+		error = fill_limits(model, image, problem);
+	if (!error)
+		error = place_pools(model, image, problem);
+	if (!error)
+		error = compile_services(model, image, problem);
+	if (!error)
+		error = fill_backends(model, image);
+	if (!error)
+		error = fill_rings(model, image);
+	if (error == -ENOMEM)
+		return problem_set(problem, -ENOMEM, "out of memory while the tables were built");
+	if (error)
+		return error;
+	*out = TAKE_PTR(image);
+	return 0;
+}
