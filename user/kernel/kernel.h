@@ -9,6 +9,7 @@
 #define WEIR_KERNEL_H
 
 #include "../base/problem.h"
+#include "backend_host.h"
 #include <maps/list.h>
 #include <stdbool.h>
 #include <stddef.h>
