@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The edge program: one pass over each frame, stage by stage, to one exit. DESIGN: docs/architecture.md. */
 #include "parse.h"
 #include "protect.h"

@@ -12,6 +12,8 @@
 #include <argp.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
@@ -45,8 +47,42 @@ int cli_fail(const struct problem *problem);
 int cli_print_json(json_t *json);
 /* Whether standard output takes colour: a terminal, and NO_COLOR is not set. */
 bool cli_colour(void);
-/* Calls the controller: the socket is --socket, $WEIR_SOCKET or the default. */
+/* Calls the controller: the socket is --socket, $WEIR_SOCKET or the default (socket NULL: one of the latter two). */
 int cli_call(const char *socket, const char *command, json_t *arguments, json_t **result, struct problem *problem);
+/* The same for a command whose whole job is one call: steals arguments; 0 with *result, or CLI_FAILED, told. */
+int cli_ask(const char *socket, const char *command, json_t *arguments, json_t **result);
+/* The directory of pins: --pins, $WEIR_PINS or the default. */
+const char *cli_pins(const char *pins);
+
+/* "90s", "5m", "1h", "2d", "1w". 0 with *seconds > 0, or -EINVAL. */
+int cli_parse_duration(const char *text, int64_t *seconds);
+/* A whole number of digits alone, min..max. 0 or -EINVAL. */
+int cli_parse_number(const char *text, int64_t min, int64_t max, int64_t *out);
+
+/* A table in columns as wide as they need to be. align: a letter a column, 'l' or 'r'. */
+struct cli_table {
+	const char *align;
+	char **cells;
+	size_t count, capacity;
+};
+/* Appends a cell; rows fill up from the left. */
+__attribute__((format(printf, 2, 3))) void cli_table_add(struct cli_table *table, const char *format, ...);
+void cli_table_headings(struct cli_table *table, const char *const *headings);
+/* Prints and frees it. A table of headings alone is not printed. */
+void cli_table_print(struct cli_table *table);
+
+/* A member of a JSON document, with "" or 0 in the place of what is not there. */
+const char *cli_text(const json_t *object, const char *key);
+long long cli_number(const json_t *object, const char *key);
+/* The string at an index of an array, or what stands in for it. */
+const char *cli_item(const json_t *array, size_t index, const char *otherwise);
+/* "3 h 12 min" for a number of seconds; out has room for CLI_AGE_MAX. Returns out. */
+#define CLI_AGE_MAX 32
+char *cli_age(long long seconds, char *out);
+
+/* What is probably not meant in a configuration that is valid, as an array of sentences. */
+struct config;
+json_t *cli_config_dangers(const struct config *config);
 
 #define CLI_DEFAULT_CONFIG "/etc/weir/weir.yaml"
 #define CLI_DEFAULT_SOCKET "/run/weir/control.sock"
