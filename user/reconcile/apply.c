@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes a configuration live: a generation is written beside the live one, and one word makes it live. */
+#include "parts.h"
+#include "../base/fault.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <string.h>
+
+/* A generation under way. Whatever is still here at the end is given up. */
+struct apply {
+	const struct reconcile *reconcile;
+	struct weir_name *names; /* copies: an id is given out for good only when it is written */
+	struct weir_backend_state *states;
+	struct model_registry registry;
+	bool *used; /* read when somebody asks */
+	struct model *model;
+	struct compile_image *image;
+	struct ring_pool *pools;
+	struct bank bank;
+	bool has_bank;
+};
+
+static void apply_end(struct apply *apply)
+{
+	free(apply->names);
+	free(apply->states);
+	free(apply->used);
+	model_free(apply->model);
+	compile_free(apply->image);
+	free(apply->pools);
+	if (apply->has_bank)
+		bank_free(&apply->bank);
+}
+
+static int apply_start(struct apply *apply, const struct reconcile *reconcile)
+{
+	apply->reconcile = reconcile;
+	apply->names = malloc(WEIR_NAMES_TOTAL * sizeof(*apply->names));
+	apply->states = malloc(WEIR_MAX_BACKENDS * sizeof(*apply->states));
+	if (!apply->names || !apply->states)
+		return -ENOMEM;
+	memcpy(apply->names, reconcile->names, WEIR_NAMES_TOTAL * sizeof(*apply->names));
+	memcpy(apply->states, reconcile->states, WEIR_MAX_BACKENDS * sizeof(*apply->states));
+	apply->registry.names = apply->names;
+	return 0;
+}
+
+/* An id whose use is not known is taken for used. */
+static bool apply_is_used(void *arg, enum model_kind kind, uint32_t id)
+{
+	static const uint32_t bases[] = {
+		[MODEL_SERVICE] = WEIR_NAMES_SERVICES,
+		[MODEL_BACKEND] = WEIR_NAMES_BACKENDS,
+		[MODEL_LIMIT] = WEIR_NAMES_LIMITS,
+	};
+	struct apply *apply = arg;
+
+	if (!apply->used)
+		apply->used = ids_in_use(apply->reconcile->kernel);
+	return !apply->used || apply->used[bases[kind] + id];
+}
+
+/* What was known under the id was of another backend. */
+static void apply_fresh_id(void *arg, enum model_kind kind, uint32_t id)
+{
+	struct apply *apply = arg;
+
+	if (kind == MODEL_BACKEND)
+		apply->states[id] = (struct weir_backend_state){};
+}
+
+static uint32_t apply_next_generation(uint32_t live)
+{
+	return live + 1 ? live + 1 : WEIR_BANKS; /* 0 means none; the bank must still be the other one */
+}
+
+static int apply_build(struct apply *apply, const struct config *config, uint32_t generation, struct problem *problem)
+{
+	const struct model_world world = {.states = apply->states, .arg = apply, .in_use = apply_is_used};
+	int error = model_build(config, &apply->registry, &world, apply_fresh_id, apply, &apply->model, problem);
+
+	if (!error)
+		error = compile_build(apply->model, &apply->image, problem);
+	if (error)
+		return error;
+	apply->image->policy.generation = generation;
+	if (rings_carry(apply->reconcile, apply->model, apply->image))
+		return problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+	apply->pools = rings_pools(apply->image);
+	return apply->pools ? 0 : problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+}
+
+static int apply_write(struct apply *apply, struct reconcile *reconcile, unsigned int index, struct problem *problem)
+{
+	int error;
+
+	fault_point("apply", 1);
+	error = bank_create(apply->image, &apply->bank, problem);
+	if (error)
+		return error;
+	apply->has_bank = true;
+	fault_point("apply", 2);
+	error = bank_fill(apply->image, &apply->bank, problem);
+	if (!error)
+		error = bank_check(apply->image, &apply->bank, problem);
+	fault_point("apply", 3);
+	if (!error)
+		error = ids_write(reconcile, apply->names, apply->states, problem);
+	if (!error)
+		error = bank_install(reconcile->kernel, &apply->bank, index, problem);
+	fault_point("apply", 4);
+	return error;
+}
+
+/* Nothing fails from here on. */
+static void apply_take_over(struct apply *apply, struct reconcile *reconcile, struct config *config)
+{
+	model_free(reconcile->model);
+	config_free(reconcile->config);
+	free(reconcile->pools);
+	bank_view_close(&reconcile->view);
+	reconcile->config = config;
+	reconcile->model = TAKE_PTR(apply->model);
+	reconcile->pools = TAKE_PTR(apply->pools);
+	reconcile->view = apply->bank.view;
+	reconcile->rings_behind = false;
+	apply->bank.view = (struct bank_view){};
+	state_changed(reconcile);
+}
+
+int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem)
+{
+	uint32_t generation = apply_next_generation(reconcile->live->generation);
+	struct apply apply = {};
+	int error = apply_start(&apply, reconcile);
+
+	if (error)
+		problem_set(problem, error, "out of memory");
+	else
+		error = apply_build(&apply, config, generation, problem);
+	if (!error)
+		error = apply_write(&apply, reconcile, generation % WEIR_BANKS, problem);
+	if (!error) {
+		__atomic_store_n(&reconcile->live->generation, generation, __ATOMIC_SEQ_CST);
+		fault_point("apply", 5);
+		apply_take_over(&apply, reconcile, config);
+	}
+	apply_end(&apply);
+	return error;
+}

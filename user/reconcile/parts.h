@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Within reconcile: its state, and what its files do for one another. */
+#ifndef WEIR_RECONCILE_PARTS_H
+#define WEIR_RECONCILE_PARTS_H
+
+#include "reconcile.h"
+#include <time.h>
+
+#define NS_PER_S 1000000000ll
+
+/* A live entry. Its end is by the clock that nobody can set, as in the kernel's table. */
+struct ban {
+	struct prefix prefix;
+	uint32_t list;
+	int64_t added_s;   /* CLOCK_REALTIME */
+	uint64_t until_ns; /* CLOCK_MONOTONIC; 0: no end */
+	char note[128];
+};
+
+/* Live entries, sorted by prefix and list; the entries are shared between a store and its successor. */
+struct ban_store {
+	struct ban **bans;
+	size_t count;
+	size_t prefixes[2];	  /* distinct ones, of IPv4 and of IPv6 */
+	uint32_t lengths[2][129]; /* entries of each prefix length */
+};
+
+/* The part of the live bank that changes within a generation, mapped. */
+struct bank_view {
+	uint64_t *rings; /* struct weir_ring, stored whole */
+	size_t rings_count;
+	struct weir_slot *slots;
+	size_t slots_count;
+};
+
+/* Where a pool's ring is, and how far its transition has come: phase is the highest that its slots may be in
+ * (enum weir_slot_state), and starts anew with each change. */
+struct ring_pool {
+	uint32_t base, size;
+	unsigned int area;
+	enum weir_slot_state phase;
+	bool timed; /* since_ms is set: by the first tick of the phase */
+	uint64_t since_ms;
+};
+
+struct reconcile {
+	struct kernel *kernel;
+	char state_path[4096]; /* empty: no state file */
+	struct weir_live *live;
+	struct weir_name *names; /* as in the kernel's table */
+	struct model_registry registry;
+	struct weir_backend_state *states; /* as in the kernel's table */
+	struct ban_store bans;		   /* as in the kernel's tables */
+	uint64_t next_end_ns;		   /* when the next entry ends; 0: never */
+	struct config *config;
+	struct model *model;
+	struct bank_view view;
+	struct ring_pool *pools; /* as model->pools */
+	bool rings_behind;	 /* states has a change that the rings have not */
+	bool dirty;		 /* the state file is older than the tables */
+	bool save_failed;	 /* and that was told */
+};
+
+static inline int64_t clock_read_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* ban_store.c: the sorted store. A successor shares entries: after it took over (or was given up) the other one is
+ * ended with ban_store_drop. */
+int ban_compare(const struct ban *a, const struct ban *b);
+struct ban *ban_store_find(const struct ban_store *store, const struct prefix *prefix, uint32_t list);
+/* Successors: with `add` put in (the last of equals wins); without the entries that leave(arg, ban) is true for. */
+int ban_store_with(const struct ban_store *store, const struct ban *add, size_t count, struct ban_store *out);
+int ban_store_without(const struct ban_store *store, bool (*leave)(void *arg, const struct ban *ban), void *arg,
+		      struct ban_store *out);
+/* Frees the store and those of its entries that keep (may be NULL) does not share. */
+void ban_store_drop(struct ban_store *store, const struct ban_store *keep);
+
+/* bans.c */
+int bans_open(struct reconcile *reconcile, struct problem *problem); /* from the kernel's tables */
+void bans_expire(struct reconcile *reconcile);
+
+/* bank.c: the inner maps of one generation. */
+struct bank {
+	int fds[KERNEL_MAPS]; /* -1: none */
+	struct bank_view view;
+};
+int bank_create(const struct compile_image *image, struct bank *bank, struct problem *problem);
+/* Writes all of the image, and reads all of it back. */
+int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem);
+int bank_check(const struct compile_image *image, const struct bank *bank, struct problem *problem);
+int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem);
+void bank_free(struct bank *bank);
+int bank_view_open(const struct kernel *kernel, unsigned int index, struct bank_view *out, struct problem *problem);
+void bank_view_close(struct bank_view *view);
+
+/* rings.c */
+/* Rebuilds the rings of a new image as successors of the live ones. */
+int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image);
+struct ring_pool *rings_pools(const struct compile_image *image); /* NULL: no memory */
+/* Makes the rings what the states ask for, and the model with them. */
+int rings_refresh(struct reconcile *reconcile, struct problem *problem);
+void rings_settle(struct reconcile *reconcile, uint64_t now_ms);
+
+/* ids.c: what the kernel's tables say about stable ids. */
+int ids_open(struct reconcile *reconcile, struct problem *problem);
+/* Writes what names and states of fresh ids have that the tables have not: counters, then state, then the name. */
+int ids_write(struct reconcile *reconcile, const struct weir_name *names, const struct weir_backend_state *states,
+	      struct problem *problem);
+/* The ids that either bank uses: true at index WEIR_NAMES_* + id. NULL: no memory, or not readable. */
+bool *ids_in_use(const struct kernel *kernel);
+
+/* state.c: the state file. */
+struct state_backend {
+	char name[WEIR_NAME_MAX];
+	struct weir_backend_state state;
+};
+struct state {
+	struct reconcile_ban *bans;
+	size_t bans_count;
+	struct state_backend *backends;
+	size_t backends_count;
+};
+/* What the file says; nothing when there is none, or when it is damaged (then it is kept aside, and told). */
+int state_load(const char *path, struct state *out, struct problem *problem);
+void state_free(struct state *state);
+/* Marks the file as old. It is written here when that is quick, else by the next tick. */
+void state_changed(struct reconcile *reconcile);
+void state_save(struct reconcile *reconcile);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The state file: what a reboot must not lose (live entries, overrides, health) and what the kernel cannot hold. */
+#include "parts.h"
+#include "../base/file.h"
+#include "../base/log.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#define STATE_VERSION	1
+#define STATE_MAX_BYTES (256u << 20)
+#define STATE_QUICK	4096 /* live entries that are written within milliseconds */
+
+static const char *const health_names[] = {"unknown", "up", "down"};
+static const char *const admin_names[] = {"enabled", "drain", "disabled"};
+static const char *const list_names[] = {[WEIR_BAN_DENY] = "deny", [WEIR_BAN_ALLOW] = "allow"};
+
+static int state_word(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (words[i] && strcmp(word, words[i]) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static bool state_read_ban(json_t *from, struct reconcile_ban *ban)
+{
+	const char *prefix, *list, *note;
+	json_int_t added_s, until_s;
+	int list_index;
+
+	if (json_unpack(from, "{s:s, s:s, s:I, s:I, s:s}", "prefix", &prefix, "list", &list, "added", &added_s, "until",
+			&until_s, "note", &note))
+		return false;
+	list_index = state_word(list, list_names, ARRAY_SIZE(list_names));
+	if (list_index < 0 || prefix_parse(prefix, &ban->prefix) || strlen(note) >= sizeof(ban->note))
+		return false;
+	ban->list = (uint32_t)list_index;
+	ban->added_s = added_s;
+	ban->until_s = until_s;
+	memcpy(ban->note, note, strlen(note) + 1);
+	return true;
+}
+
+static bool state_read_backend(json_t *from, struct state_backend *backend)
+{
+	const char *name, *health, *admin;
+	int health_index, admin_index, weight;
+	json_int_t since_ns;
+
+	if (json_unpack(from, "{s:s, s:s, s:s, s:i, s:I}", "name", &name, "health", &health, "admin", &admin, "weight",
+			&weight, "since_ns", &since_ns))
+		return false;
+	health_index = state_word(health, health_names, ARRAY_SIZE(health_names));
+	admin_index = state_word(admin, admin_names, ARRAY_SIZE(admin_names));
+	if (health_index < 0 || admin_index < 0 || weight < -1 || weight >= UINT16_MAX || !*name ||
+	    strlen(name) >= sizeof(backend->name))
+		return false;
+	memcpy(backend->name, name, strlen(name) + 1);
+	backend->state = (struct weir_backend_state){
+		.health = (uint8_t)health_index,
+		.admin = (uint8_t)admin_index,
+		.weight = (uint16_t)(weight + 1),
+		.since_ns = (uint64_t)since_ns,
+	};
+	return true;
+}
+
+/* 0, -EINVAL for what we never wrote, or -ENOMEM. */
+static int state_read(json_t *root, struct state *out)
+{
+	json_t *bans, *backends, *each;
+	struct state state = {};
+	bool is_sound = true;
+	int version;
+	size_t i;
+
+	if (json_unpack(root, "{s:i, s:o, s:o}", "version", &version, "bans", &bans, "backends", &backends) ||
+	    version != STATE_VERSION || !json_is_array(bans) || !json_is_array(backends))
+		return -EINVAL;
+	state.bans = calloc(json_array_size(bans) ?: 1, sizeof(*state.bans));
+	state.backends = calloc(json_array_size(backends) ?: 1, sizeof(*state.backends));
+	if (!state.bans || !state.backends) {
+		state_free(&state);
+		return -ENOMEM;
+	}
+	json_array_foreach(bans, i, each)
+		is_sound = is_sound && state_read_ban(each, &state.bans[i]);
+	json_array_foreach(backends, i, each)
+		is_sound = is_sound && state_read_backend(each, &state.backends[i]);
+	state.bans_count = json_array_size(bans);
+	state.backends_count = json_array_size(backends);
+	if (!is_sound) {
+		state_free(&state);
+		return -EINVAL;
+	}
+	*out = state;
+	return 0;
+}
+
+static void state_set_aside(const char *path, const char *why)
+{
+	char aside[4096 + 16];
+
+	snprintf(aside, sizeof(aside), "%s.damaged", path);
+	if (rename(path, aside))
+		log_error("%s: damaged (%s), and it cannot be renamed (%s); going on without what it held: notes, and "
+			  "after a reboot live entries and overrides",
+			  path, why, strerror(errno));
+	else
+		log_error("%s: damaged (%s); kept as %s, going on without what it held: notes, and after a reboot live "
+			  "entries and overrides",
+			  path, why, aside);
+}
+
+int state_load(const char *path, struct state *out, struct problem *problem)
+{
+	AUTO_FREE char *text = NULL;
+	json_error_t why;
+	json_t *root;
+	size_t size;
+	int error = file_read(path, STATE_MAX_BYTES, &text, &size);
+
+	if (error == -ENOENT) {
+		*out = (struct state){};
+		return 0;
+	}
+	if (error)
+		return problem_set(problem, error, "%s: cannot be read: %s", path, strerror(-error));
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+	error = root ? state_read(root, out) : -EINVAL;
+	json_decref(root);
+	if (error == -ENOMEM)
+		return problem_set(problem, error, "out of memory");
+	if (error) {
+		state_set_aside(path, root ? "it says what this version never writes" : why.text);
+		*out = (struct state){};
+	}
+	return 0;
+}
+
+void state_free(struct state *state)
+{
+	free(state->bans);
+	free(state->backends);
+	*state = (struct state){};
+}
+
+/* A failed append leaves an array short, and the document is then not written. */
+struct state_writer {
+	json_t *array;
+	bool failed;
+};
+
+static void state_append(struct state_writer *writer, json_t *value)
+{
+	if (json_array_append_new(writer->array, value))
+		writer->failed = true;
+}
+
+static void state_write_ban(void *arg, const struct reconcile_ban *ban)
+{
+	char prefix[ADDR_TEXT_MAX];
+
+	state_append(arg, json_pack("{s:s, s:s, s:I, s:I, s:s}", "prefix", prefix_format(&ban->prefix, prefix), "list",
+				    list_names[ban->list], "added", (json_int_t)ban->added_s, "until",
+				    (json_int_t)ban->until_s, "note", ban->note));
+}
+
+static void state_write_backends(const struct reconcile *reconcile, struct state_writer *writer)
+{
+	for (uint32_t id = 1; id < WEIR_MAX_BACKENDS; id++) {
+		const char *name = model_registry_name(&reconcile->registry, MODEL_BACKEND, id);
+		const struct weir_backend_state *state = &reconcile->states[id];
+
+		if (!name || (!state->health && !state->admin && !state->weight) ||
+		    state->health >= ARRAY_SIZE(health_names) || state->admin >= ARRAY_SIZE(admin_names))
+			continue;
+		state_append(writer,
+			     json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", name, "health", health_names[state->health],
+				       "admin", admin_names[state->admin], "weight", (int)state->weight - 1, "since_ns",
+				       (json_int_t)state->since_ns));
+	}
+}
+
+static int state_write(const struct reconcile *reconcile)
+{
+	struct state_writer bans = {.array = json_array()}, backends = {.array = json_array()};
+	AUTO_FREE char *text = NULL;
+	json_t *root;
+
+	reconcile_ban_each(reconcile, WEIR_BAN_DENY, state_write_ban, &bans);
+	reconcile_ban_each(reconcile, WEIR_BAN_ALLOW, state_write_ban, &bans);
+	state_write_backends(reconcile, &backends);
+	root = json_pack("{s:i, s:o, s:o}", "version", STATE_VERSION, "bans", bans.array, "backends", backends.array);
+	if (root && !bans.failed && !backends.failed)
+		text = json_dumps(root, JSON_INDENT(1));
+	json_decref(root);
+	return text ? file_replace(reconcile->state_path, text, strlen(text), 0600) : -ENOMEM;
+}
+
+void state_save(struct reconcile *reconcile)
+{
+	int error;
+
+	if (!reconcile->dirty)
+		return;
+	error = *reconcile->state_path ? state_write(reconcile) : 0;
+	reconcile->dirty = error != 0;
+	if (error && !reconcile->save_failed)
+		log_error(
+			"%s: cannot be written (%s); live entries and overrides are in force, but a reboot would lose "
+			"them. Writing is tried again every second",
+			reconcile->state_path, strerror(-error));
+	if (!error && reconcile->save_failed)
+		log_info("%s: written again", reconcile->state_path);
+	reconcile->save_failed = error != 0;
+}
+
+void state_changed(struct reconcile *reconcile)
+{
+	reconcile->dirty = true;
+	if (reconcile->bans.count <= STATE_QUICK)
+		state_save(reconcile);
+}
