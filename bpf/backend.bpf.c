@@ -49,6 +49,15 @@ struct tunnel {
 	struct weir_host_edge_key source;
 };
 
+/* Kernels up to 6.12 know no bounds of a value whose bytes were swapped, and refuse it as an offset. */
+static __always_inline __u32 read_length(__be16 field)
+{
+	__u32 length = bpf_ntohs(field);
+
+	barrier_var(length);
+	return length & 0xffff;
+}
+
 /* Returns the network header, or NULL where there is none within two tags. */
 static __always_inline void *skip_ethernet(void *data, void *end, __be16 *type)
 {
@@ -100,7 +109,7 @@ static __always_inline int parse_outer4(struct tunnel *t, void *end)
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS))
 		return WEIR_HOST_FRAGMENT;
 	header = ip->ihl * 4;
-	length = bpf_ntohs(ip->tot_len);
+	length = read_length(ip->tot_len);
 	if (length < header || t->outer + length > end || !ipv4_checksum_holds(t->outer, header, end))
 		return WEIR_HOST_MALFORMED;
 	t->inner = t->outer + header;
@@ -155,7 +164,7 @@ static __always_inline int parse_outer6(struct tunnel *t, void *end)
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
 		return WEIR_HOST_OTHER;
-	length = bpf_ntohs(ip->payload_len);
+	length = read_length(ip->payload_len);
 	outcome = walk_extensions(t, ip->nexthdr, length, end);
 	if (outcome)
 		return outcome;

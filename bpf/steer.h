@@ -57,7 +57,8 @@ static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir
 	} else {
 		backend = slot->current;
 	}
-	if (slot->state == WEIR_SLOT_TRANSITION && !p->quote)
+	/* A port used again: what its last connection left behind must not catch the new one. */
+	if (!p->quote && (slot->state == WEIR_SLOT_TRANSITION || (count_is_new_flow(p) && flow_find(p))))
 		flow_record(p, backend);
 	return backend;
 }

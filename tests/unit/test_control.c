@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control protocol: the frame codec as a table, and a server on a loop with real clients in threads. */
+#include <user/control/control.h>
+
+#include <user/base/scope.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#define DEADLINE_MS 20000
+
+struct fixture {
+	char directory[64], path[96];
+	uv_loop_t loop;
+	uv_async_t stop;
+	uv_timer_t watch;
+	pthread_t thread;
+	struct control_server *server;
+	bool timed_out;
+};
+
+static json_t *handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+		      struct problem *problem)
+{
+	(void)arg;
+	if (!strcmp(command, "echo"))
+		return json_pack("{s:O, s:i}", "arguments", arguments, "uid", (int)peer->uid);
+	if (!strcmp(command, "large"))
+		return json_pack("{s:o}", "text", json_sprintf("%0*d", 3 << 20, 0));
+	problem_set(problem, -ENOENT, "unknown command \"%s\"", command);
+	problem_hint(problem, "try echo");
+	return NULL;
+}
+
+static void on_stop(uv_async_t *async)
+{
+	struct fixture *fixture = async->data;
+
+	control_server_close(fixture->server);
+	uv_close((uv_handle_t *)&fixture->stop, NULL);
+	uv_close((uv_handle_t *)&fixture->watch, NULL);
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+	struct fixture *fixture = timer->data;
+
+	fixture->timed_out = true;
+	on_stop(&fixture->stop);
+}
+
+static void *run_loop(void *arg)
+{
+	struct fixture *fixture = arg;
+
+	uv_run(&fixture->loop, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+static void open_server_for(struct fixture *fixture, const char *group, unsigned int request_ms, unsigned int idle_ms)
+{
+	struct problem problem = {0};
+
+	strcpy(fixture->directory, "/tmp/weir-control-XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/below/control.sock", fixture->directory);
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	assert_int_equal(
+		control_server_open(&fixture->loop, fixture->path, group, handle, NULL, &fixture->server, &problem), 0);
+	control_server_set_timeouts(fixture->server, request_ms, idle_ms);
+	uv_async_init(&fixture->loop, &fixture->stop, on_stop);
+	uv_timer_init(&fixture->loop, &fixture->watch);
+	fixture->stop.data = fixture->watch.data = fixture;
+	uv_timer_start(&fixture->watch, on_watch, 2 * DEADLINE_MS, 0);
+	assert_int_equal(pthread_create(&fixture->thread, NULL, run_loop, fixture), 0);
+}
+
+static void open_server(struct fixture *fixture, unsigned int request_ms, unsigned int idle_ms)
+{
+	open_server_for(fixture, "", request_ms, idle_ms);
+}
+
+static void close_server(struct fixture *fixture)
+{
+	char below[96];
+
+	uv_async_send(&fixture->stop);
+	pthread_join(fixture->thread, NULL);
+	assert_false(fixture->timed_out);
+	assert_int_equal(uv_loop_close(&fixture->loop), 0);
+	assert_int_equal(access(fixture->path, F_OK), -1);
+	snprintf(below, sizeof(below), "%s/below", fixture->directory);
+	assert_int_equal(rmdir(below), 0);
+	assert_int_equal(rmdir(fixture->directory), 0);
+}
+
+static int connect_raw(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = DEADLINE_MS / 1000};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* Reads until the server closes; returns what came. */
+static size_t read_to_end(int fd, char *out, size_t room)
+{
+	size_t filled = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, out + filled, room - filled, 0)) > 0)
+		filled += (size_t)got;
+	assert_true(got == 0 || errno == ECONNRESET);
+	return filled;
+}
+
+static void frame_decode_table(void **state)
+{
+	static const struct {
+		const char *what, *bytes;
+		size_t size;
+		ssize_t expected;
+	} table[] = {
+		{"nothing", "", 0, 0},
+		{"part of the header", "\0\0\0", 3, 0},
+		{"a header alone", "\0\0\0\2", 4, 0},
+		{"part of the body", "\0\0\0\2{", 5, 0},
+		{"the smallest object", "\0\0\0\2{}", 6, 6},
+		{"more after the frame", "\0\0\0\2{}\0\0", 8, 6},
+		{"an empty body", "\0\0\0\0", 4, -EBADMSG},
+		{"an array", "\0\0\0\2[]", 6, -EBADMSG},
+		{"not JSON", "\0\0\0\2xx", 6, -EBADMSG},
+		{"two objects in one frame", "\0\0\0\4{}{}", 8, -EBADMSG},
+		{"a key twice", "\0\0\0\15{\"a\":1,\"a\":1}", 17, -EBADMSG},
+		{"a NUL byte in the body", "\0\0\0\3{}\0", 7, -EBADMSG},
+		{"invalid UTF-8", "\0\0\0\7{\"\xff\":1}", 11, -EBADMSG},
+		{"the largest length", "\1\0\0\0", 4, 0},
+		{"one more than the largest", "\1\0\0\1", 4, -EMSGSIZE},
+		{"text in the header's place", "GET / HTTP/1.1\r\n", 16, -EMSGSIZE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		json_t *json = NULL;
+		ssize_t got = control_frame_decode(table[i].bytes, table[i].size, &json);
+
+		if (got != table[i].expected)
+			fail_msg("%s: %zd instead of %zd", table[i].what, got, table[i].expected);
+		assert_int_equal(json != NULL, got > 0);
+		json_decref(json);
+	}
+}
+
+static void frame_encode_round_trip(void **state)
+{
+	json_t *json = json_pack("{s:s, s:[i,i]}", "text", "\xc3\xa4 \"quoted\"", "list", 1, 2), *back = NULL;
+	AUTO_FREE void *frame = NULL;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(control_frame_encode(json, &frame, &size), 0);
+	assert_int_equal(control_frame_decode(frame, size, &back), (ssize_t)size);
+	assert_true(json_equal(json, back));
+	json_decref(json);
+	json_decref(back);
+}
+
+static void call_round_trip(void **state)
+{
+	json_t *arguments = json_pack("{s:s}", "name", "cache1"), *result = NULL;
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+	struct stat status;
+
+	(void)state;
+	open_server(&fixture, 5000, 5000);
+	assert_int_equal(stat(fixture.path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0660);
+	assert_int_equal(control_call(fixture.path, "echo", arguments, DEADLINE_MS, &result, &problem), 0);
+	assert_true(json_equal(json_object_get(result, "arguments"), arguments));
+	assert_int_equal(json_integer_value(json_object_get(result, "uid")), (int)geteuid());
+	json_decref(result);
+	assert_int_equal(control_call(fixture.path, "nonsense", NULL, DEADLINE_MS, &result, &problem), -EREMOTEIO);
+	assert_string_equal(problem.text, "unknown command \"nonsense\"");
+	assert_string_equal(problem.hint, "try echo");
+	assert_int_equal(control_call(fixture.path, "large", NULL, DEADLINE_MS, &result, &problem), 0);
+	assert_int_equal(json_string_length(json_object_get(result, "text")), 3 << 20);
+	json_decref(result);
+	json_decref(arguments);
+	close_server(&fixture);
+}
+
+static void call_large_request(void **state)
+{
+	json_t *arguments = json_object(), *list = json_array(), *result = NULL;
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+
+	(void)state;
+	for (int i = 0; i < 200000; i++)
+		json_array_append_new(list, json_sprintf("2001:db8:%x:%x::/64", i >> 16, i & 0xffff));
+	json_object_set_new(arguments, "prefixes", list);
+	open_server(&fixture, DEADLINE_MS, DEADLINE_MS);
+	assert_int_equal(control_call(fixture.path, "echo", arguments, DEADLINE_MS, &result, &problem), 0);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(result, "arguments"), "prefixes")), 200000);
+	json_decref(result);
+	json_decref(arguments);
+	close_server(&fixture);
+}
+
+static void call_without_server(void **state)
+{
+	struct problem problem = {0};
+	json_t *result = NULL;
+
+	(void)state;
+	assert_int_equal(control_call("/tmp/weir-no-such-socket", "echo", NULL, 1000, &result, &problem), -ENOENT);
+	assert_non_null(strstr(problem.hint, "weir run"));
+	assert_null(result);
+}
+
+static void connection_carries_several_requests(void **state)
+{
+	static const char two[] = "\0\0\0\22{\"command\":\"echo\"}\0\0\0\22{\"command\":\"echo\"}";
+	struct fixture fixture = {0};
+	char answer[512];
+	size_t filled = 0;
+	int answers = 0, fd;
+
+	(void)state;
+	open_server(&fixture, 5000, 5000);
+	fd = connect_raw(fixture.path);
+	assert_int_equal(send(fd, two, sizeof(two) - 1, 0), sizeof(two) - 1);
+	while (answers < 2) {
+		json_t *json = NULL;
+		ssize_t used = control_frame_decode(answer, filled, &json);
+
+		assert_true(used >= 0);
+		if (!used) {
+			ssize_t got = recv(fd, answer + filled, sizeof(answer) - filled, 0);
+
+			assert_true(got > 0);
+			filled += (size_t)got;
+			continue;
+		}
+		assert_true(json_is_true(json_object_get(json, "ok")));
+		json_decref(json);
+		filled -= (size_t)used;
+		memmove(answer, answer + used, filled);
+		answers++;
+	}
+	close(fd);
+	close_server(&fixture);
+}
+
+static void refused_with_an_error_frame(void **state)
+{
+	static const struct {
+		const char *what, *bytes;
+		size_t size;
+		const char *expected;
+	} table[] = {
+		{"an oversize frame", "\1\0\0\1xx", 6, "the request is too large"},
+		{"garbage", "\0\0\0\4spam", 8, "not a frame of JSON"},
+		{"an HTTP request", "GET / HTTP/1.1\r\n\r\n", 18, "the request is too large"},
+	};
+	struct fixture fixture = {0};
+
+	(void)state;
+	open_server(&fixture, 5000, 5000);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		int fd = connect_raw(fixture.path);
+		json_t *json = NULL;
+		char answer[512];
+		size_t size;
+
+		assert_int_equal(send(fd, table[i].bytes, table[i].size, MSG_NOSIGNAL), table[i].size);
+		size = read_to_end(fd, answer, sizeof(answer));
+		assert_int_equal(control_frame_decode(answer, size, &json), (ssize_t)size);
+		assert_string_equal(json_string_value(json_object_get(json, "error")), table[i].expected);
+		json_decref(json);
+		close(fd);
+	}
+	close_server(&fixture);
+}
+
+static void silent_client_closed_by_deadline(void **state)
+{
+	struct fixture fixture = {0};
+	char answer[16];
+	int fd;
+
+	(void)state;
+	open_server(&fixture, DEADLINE_MS * 2, 50);
+	fd = connect_raw(fixture.path);
+	assert_int_equal(read_to_end(fd, answer, sizeof(answer)), 0);
+	close(fd);
+	close_server(&fixture);
+}
+
+static void slow_frame_closed_by_deadline(void **state)
+{
+	struct fixture fixture = {0};
+	struct timeval patience = {.tv_usec = 10000};
+	ssize_t got;
+	char byte;
+	int fd;
+
+	(void)state;
+	open_server(&fixture, 100, DEADLINE_MS * 2);
+	fd = connect_raw(fixture.path);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_int_equal(send(fd, "\0\0\1\0", 4, 0), 4);
+	/* A byte now and then must not keep the connection alive: 252 bytes at 10 ms each exceed the deadline. */
+	do {
+		send(fd, "{", 1, MSG_NOSIGNAL);
+		got = recv(fd, &byte, 1, 0);
+	} while (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+	assert_true(got == 0 || errno == ECONNRESET || errno == EPIPE);
+	close(fd);
+	close_server(&fixture);
+}
+
+static void client_beyond_the_cap_refused(void **state)
+{
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+	int fds[CONTROL_CLIENTS_MAX];
+	json_t *result = NULL;
+	int err;
+
+	(void)state;
+	open_server(&fixture, DEADLINE_MS * 2, DEADLINE_MS * 2);
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		fds[i] = connect_raw(fixture.path);
+	err = control_call(fixture.path, "echo", NULL, DEADLINE_MS, &result, &problem);
+	assert_int_equal(err, -EREMOTEIO);
+	assert_string_equal(problem.text, "the controller has too many clients");
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		close(fds[i]);
+	/* The server notices the closed ones soon. */
+	for (int i = 0; err && i < 1000; i++)
+		err = control_call(fixture.path, "echo", NULL, DEADLINE_MS, &result, &problem);
+	assert_int_equal(err, 0);
+	json_decref(result);
+	close_server(&fixture);
+}
+
+#define STRANGER 65534
+
+/* The result of a call as another user, with one supplementary group (0: none), negated. */
+static int call_as_stranger(const char *path, gid_t group)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		struct problem problem = {0};
+		json_t *result = NULL;
+
+		if (setgroups(group ? 1 : 0, &group) || setgid(STRANGER) || setuid(STRANGER))
+			_exit(255);
+		_exit(-control_call(path, "echo", NULL, DEADLINE_MS, &result, &problem));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void peer_allowed_by_user_and_group(void **state)
+{
+	struct fixture fixture = {0};
+	struct group *daemon = getgrnam("daemon");
+	gid_t group;
+
+	(void)state;
+	if (geteuid() || !daemon) {
+		print_message("needs root and a group named daemon\n");
+		skip();
+	}
+	group = daemon->gr_gid;
+	open_server_for(&fixture, "daemon", 5000, 5000);
+	assert_int_equal(chmod(fixture.directory, 0755), 0);
+	assert_int_equal(call_as_stranger(fixture.path, 0), EACCES);
+	assert_int_equal(call_as_stranger(fixture.path, group), 0);
+	/* Were the mode ever widened, the peer's credentials would still count. */
+	assert_int_equal(chmod(fixture.path, 0666), 0);
+	assert_int_equal(call_as_stranger(fixture.path, 0), EREMOTEIO);
+	close_server(&fixture);
+}
+
+static void socket_stale_is_replaced_live_is_not(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/tmp/weir-control-stale.sock"};
+	struct control_server *first = NULL, *second = NULL;
+	struct problem problem = {0};
+	uv_loop_t loop;
+	char pid[32];
+	int fd;
+
+	(void)state;
+	unlink(address.sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(control_server_open(&loop, address.sun_path, NULL, handle, NULL, &first, &problem), 0);
+	assert_int_equal(control_server_open(&loop, address.sun_path, NULL, handle, NULL, &second, &problem),
+			 -EADDRINUSE);
+	snprintf(pid, sizeof(pid), "pid %d", getpid());
+	assert_non_null(strstr(problem.text, pid));
+	assert_null(second);
+	control_server_close(first);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void socket_place_taken_by_a_file_left_alone(void **state)
+{
+	char path[] = "/tmp/weir-control-file-XXXXXX";
+	struct control_server *server = NULL;
+	struct problem problem = {0};
+	int fd = mkstemp(path);
+	uv_loop_t loop;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(control_server_open(&loop, path, NULL, handle, NULL, &server, &problem), -EEXIST);
+	assert_int_equal(
+		control_server_open(&loop, "/tmp/weir-x.sock", "no-such-group-here", handle, NULL, &server, &problem),
+		-ENOENT);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frame_decode_table),
+		cmocka_unit_test(frame_encode_round_trip),
+		cmocka_unit_test(call_round_trip),
+		cmocka_unit_test(call_large_request),
+		cmocka_unit_test(call_without_server),
+		cmocka_unit_test(connection_carries_several_requests),
+		cmocka_unit_test(refused_with_an_error_frame),
+		cmocka_unit_test(silent_client_closed_by_deadline),
+		cmocka_unit_test(slow_frame_closed_by_deadline),
+		cmocka_unit_test(client_beyond_the_cap_refused),
+		cmocka_unit_test(peer_allowed_by_user_and_group),
+		cmocka_unit_test(socket_stale_is_replaced_live_is_not),
+		cmocka_unit_test(socket_place_taken_by_a_file_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

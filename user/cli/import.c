@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads lists of prefixes and says at which line one is wrong. */
+#include "import.h"
+#include "../base/addr.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <string.h>
+
+static int check_prefix(const char *text, struct problem *problem)
+{
+	char meant[ADDR_TEXT_MAX];
+	struct prefix prefix;
+	int err = prefix_parse(text, &prefix);
+
+	if (err == -ERANGE) {
+		problem_set(problem, err, "%.80s has bits set beyond its length", text);
+		problem_hint(problem, "was %s meant?", prefix_format(&prefix, meant));
+	} else if (err) {
+		problem_set(problem, err, "\"%.80s\" is not an address or a prefix", text);
+		problem_hint(problem, "write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
+	}
+	return err;
+}
+
+int import_check(const json_t *words, json_t **prefixes, struct problem *problem)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word) {
+		int err = check_prefix(json_string_value(word), problem);
+
+		if (err)
+			return err;
+	}
+	*prefixes = json_deep_copy(words);
+	return *prefixes ? 0 : problem_set(problem, -ENOMEM, "out of memory");
+}
+
+/* The word that a line holds, in place; empty when it is blank or a comment. */
+static char *strip(char *line)
+{
+	line[strcspn(line, "#;\r\n")] = '\0';
+	line += strspn(line, " \t");
+	line[strcspn(line, " \t")] = '\0';
+	return line;
+}
+
+static int read_lines(FILE *file, const char *name, json_t *list, struct problem *problem)
+{
+	AUTO_FREE char *line = NULL;
+	struct problem reason = {0};
+	size_t room = 0;
+
+	for (unsigned long number = 1; getline(&line, &room, file) >= 0; number++) {
+		char *word = strip(line);
+		int err = *word ? check_prefix(word, &reason) : 0;
+
+		if (err) {
+			problem_set(problem, err, "%s:%lu: %s; nothing was changed", name, number, reason.text);
+			problem_hint(problem, "%s", reason.hint);
+			return err;
+		}
+		if (*word && json_array_append_new(list, json_string(word)))
+			return problem_set(problem, -ENOMEM, "out of memory");
+	}
+	if (ferror(file))
+		return problem_set(problem, -EIO, "%s cannot be read", name);
+	if (!json_array_size(list)) {
+		problem_set(problem, -ENODATA, "%s holds no prefix; nothing was changed", name);
+		problem_hint(problem, "an empty list never means any");
+		return -ENODATA;
+	}
+	return 0;
+}
+
+int import_read(const char *path, json_t **prefixes, struct problem *problem)
+{
+	bool is_stdin = !strcmp(path, "-");
+	AUTO_FCLOSE FILE *opened = is_stdin ? NULL : fopen(path, "re");
+	json_t *list;
+	int err;
+
+	if (!is_stdin && !opened)
+		return problem_set(problem, -errno, "%s cannot be read: %s", path, strerror(errno));
+	list = json_array();
+	err = read_lines(is_stdin ? stdin : opened, is_stdin ? "standard input" : path, list, problem);
+	if (err)
+		json_decref(list);
+	else
+		*prefixes = list;
+	return err;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From one configuration to the next: the policy first, then everything that follows it. */
+#include "composition.h"
+#include "../base/log.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+void controller_warn(json_t *warnings, const char *format, ...)
+{
+	va_list arguments;
+	char text[1024];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_warning("%s", text);
+	if (warnings)
+		json_array_append_new(warnings, json_string(text));
+}
+
+void controller_diff(const struct config *old, const struct config *new, json_t *changes)
+{
+	AUTO_FREE char *text = NULL;
+	char *rest, *line;
+
+	if (!changes || model_diff(old, new, &text) < 0)
+		return;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			json_array_append_new(changes, json_string(line));
+}
+
+static void warn_of_restart(const struct controller *controller, const struct config *config, json_t *warnings)
+{
+	const struct {
+		const char *key, *now, *wanted;
+	} fixed[] = {
+		{"control.socket", controller->control_socket, config->control_socket},
+		{"dataplane.pins", controller->pin_directory, config->pin_directory},
+		{"state.directory", controller->state_directory, config->state_directory},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		if (strcmp(fixed[i].now, fixed[i].wanted) != 0)
+			controller_warn(warnings, "%s stays %s until the controller is started again", fixed[i].key,
+					fixed[i].now);
+}
+
+int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem)
+{
+	bool at_start = !reconcile_config(controller->reconcile);
+	int err = reconcile_apply(controller->reconcile, config, problem);
+
+	if (err)
+		return err;
+	controller->applies++;
+	log_info("generation %u is live, from %s", reconcile_generation(controller->reconcile), config->path);
+	warn_of_restart(controller, config, warnings);
+	interfaces_set(controller, config, at_start, warnings);
+	err = targets_set(controller);
+	if (err)
+		controller_warn(warnings, "the backends' health checks could not be changed: %s", strerror(-err));
+	exporters_set(controller, config, warnings);
+	return 0;
+}
+
+int controller_reload(struct controller *controller, json_t *changes, json_t *warnings, struct problem *problem)
+{
+	struct config_errors errors = {0};
+	struct config *config = NULL;
+	int err = config_load(controller->config_path, &config, &errors);
+
+	if (err) {
+		problem_set(problem, err, "%s was refused, the policy stays as it is:\n%s", controller->config_path,
+			    errors.text ? errors.text : strerror(-err));
+		problem_hint(problem, "correct it, try it with `weir check %s`, and reload again",
+			     controller->config_path);
+		config_errors_free(&errors);
+		return err;
+	}
+	config_errors_free(&errors);
+	controller_diff(reconcile_config(controller->reconcile), config, changes);
+	err = controller_apply(controller, config, warnings, problem);
+	if (err)
+		config_free(config);
+	return err;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The commands of the control socket. Arguments and results are JSON objects; a ? marks what may be left out.
+ *
+ * command          arguments                                 result
+ * status           -                                         the document of `weir status`
+ * stats            -                                         the document of `weir stats`
+ * apply            path, text, base?, dry_run?               generation, changes[], warnings[], dry_run, starts_from,
+ *                                                            same_file
+ * reload           -                                         generation, changes[], warnings[]
+ * deny.add         prefixes[], for_s?, note?, force?         added
+ * deny.del         prefixes[]                                deleted
+ * deny.list        -                                         entries[]: prefix, added, until (null: no end), note
+ * allow.add, allow.del, allow.list                           as for deny
+ * backend.list     -                                         backends[]
+ * backend.drain, backend.disable, backend.enable: name       backends[]: those of that name, as they are now
+ * backend.weight   name, weight (null: as configured)        the same
+ * health           -                                         backends[] that are checked, with their last result
+ *
+ * base is the generation that the sender looked at: with another one live, the apply is refused as stale. Times are
+ * seconds since 1970.
+ */
+#include "composition.h"
+#include "../base/log.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <string.h>
+
+typedef json_t *command_run(struct controller *controller, json_t *arguments, struct problem *problem);
+
+static json_t *run_status(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	(void)arguments;
+	(void)problem;
+	return status_json(controller);
+}
+
+static json_t *run_stats(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	(void)arguments;
+	(void)problem;
+	return controller_tables_stats(controller->kernel);
+}
+
+static bool is_same_file(const struct controller *controller, const char *path)
+{
+	AUTO_FREE char *resolved = realpath(path, NULL);
+
+	return !strcmp(controller->config_path, resolved ? resolved : path);
+}
+
+static bool is_stale(const struct controller *controller, const json_t *base, struct problem *problem)
+{
+	uint32_t live = reconcile_generation(controller->reconcile);
+
+	if (!json_is_integer(base) || json_integer_value(base) == live)
+		return false;
+	problem_set(problem, -ESTALE, "the apply was made for generation %lld, but %u is live",
+		    (long long)json_integer_value(base), live);
+	problem_hint(problem, "look at what changed meanwhile, and apply again");
+	return true;
+}
+
+static json_t *run_apply(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	const json_t *text = json_object_get(arguments, "text");
+	const char *path = json_string_value(json_object_get(arguments, "path"));
+	bool dry_run = json_is_true(json_object_get(arguments, "dry_run"));
+	json_t *changes, *warnings;
+	struct config_errors errors = {0};
+	struct config *config = NULL;
+	int err;
+
+	if (!path || !json_is_string(text)) {
+		problem_set(problem, -EINVAL, "apply needs the path and the text of a configuration");
+		return NULL;
+	}
+	if (is_stale(controller, json_object_get(arguments, "base"), problem))
+		return NULL;
+	err = config_parse(path, json_string_value(text), json_string_length(text), &config, &errors);
+	if (err)
+		problem_set(problem, err, "%s", errors.text ? errors.text : strerror(-err));
+	config_errors_free(&errors);
+	if (err)
+		return NULL;
+	changes = json_array();
+	warnings = json_array();
+	controller_diff(reconcile_config(controller->reconcile), config, changes);
+	err = dry_run ? 0 : controller_apply(controller, config, warnings, problem);
+	if (err || dry_run)
+		config_free(config);
+	if (err) {
+		json_decref(changes);
+		json_decref(warnings);
+		return NULL;
+	}
+	return json_pack("{s:I, s:o, s:o, s:b, s:s, s:b}", "generation",
+			 (json_int_t)reconcile_generation(controller->reconcile), "changes", changes, "warnings",
+			 warnings, "dry_run", dry_run, "starts_from", controller->config_path, "same_file",
+			 is_same_file(controller, path));
+}
+
+static json_t *run_reload(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	json_t *changes = json_array(), *warnings = json_array();
+
+	(void)arguments;
+	if (controller_reload(controller, changes, warnings, problem)) {
+		json_decref(changes);
+		json_decref(warnings);
+		return NULL;
+	}
+	return json_pack("{s:I, s:o, s:o}", "generation", (json_int_t)reconcile_generation(controller->reconcile),
+			 "changes", changes, "warnings", warnings);
+}
+
+static json_t *run_deny_add(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_ban_add(controller, WEIR_BAN_DENY, arguments, problem);
+}
+
+static json_t *run_deny_delete(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_ban_delete(controller, WEIR_BAN_DENY, arguments, problem);
+}
+
+static json_t *run_deny_list(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	(void)arguments;
+	(void)problem;
+	return command_ban_list(controller, WEIR_BAN_DENY);
+}
+
+static json_t *run_allow_add(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_ban_add(controller, WEIR_BAN_ALLOW, arguments, problem);
+}
+
+static json_t *run_allow_delete(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_ban_delete(controller, WEIR_BAN_ALLOW, arguments, problem);
+}
+
+static json_t *run_allow_list(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	(void)arguments;
+	(void)problem;
+	return command_ban_list(controller, WEIR_BAN_ALLOW);
+}
+
+static json_t *run_backend_list(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	(void)arguments;
+	(void)problem;
+	return json_pack("{s:o}", "backends", status_backends_json(controller));
+}
+
+static json_t *run_backend_drain(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_backend_admin(controller, WEIR_ADMIN_DRAIN, arguments, problem);
+}
+
+static json_t *run_backend_disable(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_backend_admin(controller, WEIR_ADMIN_DISABLED, arguments, problem);
+}
+
+static json_t *run_backend_enable(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	return command_backend_admin(controller, WEIR_ADMIN_ENABLED, arguments, problem);
+}
+
+static json_t *run_health(struct controller *controller, json_t *arguments, struct problem *problem)
+{
+	json_t *all = status_backends_json(controller), *checked = json_array(), *row;
+	size_t i;
+
+	(void)arguments;
+	(void)problem;
+	json_array_foreach(all, i, row)
+		if (strcmp(json_string_value(json_object_get(row, "health")), "unchecked") != 0)
+			json_array_append(checked, row);
+	json_decref(all);
+	return json_pack("{s:o}", "backends", checked);
+}
+
+static const struct {
+	const char *name;
+	command_run *run;
+	bool writes; /* is told in the log, with who asked, unless it is a dry run */
+} commands[] = {
+	{"status", run_status, false},
+	{"stats", run_stats, false},
+	{"apply", run_apply, true},
+	{"reload", run_reload, true},
+	{"deny.add", run_deny_add, true},
+	{"deny.del", run_deny_delete, true},
+	{"deny.list", run_deny_list, false},
+	{"allow.add", run_allow_add, true},
+	{"allow.del", run_allow_delete, true},
+	{"allow.list", run_allow_list, false},
+	{"backend.list", run_backend_list, false},
+	{"backend.drain", run_backend_drain, true},
+	{"backend.disable", run_backend_disable, true},
+	{"backend.enable", run_backend_enable, true},
+	{"backend.weight", command_backend_weight, true},
+	{"health", run_health, false},
+};
+
+json_t *commands_handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+			struct problem *problem)
+{
+	struct controller *controller = arg;
+	json_t *result;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, command) != 0)
+			continue;
+		problem->text[0] = '\0';
+		result = commands[i].run(controller, arguments, problem);
+		if (!result && !*problem->text)
+			problem_set(problem, -ENOMEM, "out of memory");
+		if (json_is_true(json_object_get(arguments, "dry_run")))
+			return result;
+		if (commands[i].writes && result)
+			log_info("%s by user %u (pid %d): done", command, peer->uid, peer->pid);
+		else if (commands[i].writes)
+			log_warning("%s by user %u (pid %d): refused: %s", command, peer->uid, peer->pid,
+				    problem->text);
+		return result;
+	}
+	problem_set(problem, -ENOENT, "this controller (version %s) knows no command \"%.40s\"", WEIR_VERSION, command);
+	problem_hint(problem, "is the client of another version?");
+	return NULL;
+}

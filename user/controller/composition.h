@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The controller's parts and what they ask of each other. Private to controller/. */
+#ifndef WEIR_CONTROLLER_COMPOSITION_H
+#define WEIR_CONTROLLER_COMPOSITION_H
+
+#include "controller.h"
+#include "links.h"
+#include "../base/loop.h"
+#include "../control/control.h"
+#include "../health/health.h"
+#include "../reconcile/reconcile.h"
+#include "../telemetry/telemetry.h"
+#include <limits.h>
+
+struct controller_interface {
+	char name[16];
+	enum config_xdp_mode mode; /* as configured */
+	bool attached, generic, missing;
+	unsigned int ifindex, program_id;
+	char why[512]; /* it is not attached, or not as it should be */
+};
+
+struct controller {
+	uv_loop_t loop;
+	uv_timer_t tick;
+	uv_signal_t terminate, interrupt, reload;
+	unsigned int ticks;
+	int state_lock, pins_lock;
+
+	char config_path[PATH_MAX]; /* absolute: the file that it starts from */
+	/* As at the start; a change of these waits for the next one. */
+	char control_socket[sizeof(((struct config *)0)->control_socket)];
+	char pin_directory[sizeof(((struct config *)0)->pin_directory)];
+	char state_directory[sizeof(((struct config *)0)->state_directory)];
+
+	struct kernel *kernel;
+	struct reconcile *reconcile;
+	struct loop_http *http;
+	struct control_server *control;
+	struct links *links;
+
+	struct controller_interface interfaces[WEIR_MAX_INTERFACES];
+	size_t interfaces_count;
+
+	struct health *health;
+	struct config_health *checks; /* copies, by pool: the engine borrows them, configurations come and go */
+
+	struct telemetry_otlp *otlp;
+	struct config_otlp otlp_config; /* that otlp was opened with */
+	struct telemetry_http *prometheus;
+	char prometheus_address[sizeof(((struct config *)0)->prometheus_address)];
+	uint16_t prometheus_port;
+	char host_name[sizeof(((struct config *)0)->host_name)];
+
+	uint64_t started_ns;	    /* CLOCK_REALTIME */
+	uint64_t counters_since_ns; /* CLOCK_REALTIME */
+	uint64_t applies;	    /* that succeeded since the start */
+};
+
+/* apply.c: makes config the live policy and everything else follow it. config is taken over on success. What went
+ * wrong beside the policy itself is logged, and appended to warnings (an array, may be NULL). */
+int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem);
+/* Reads the configuration file again and applies it. changes: an array for the lines of the difference, or NULL. */
+int controller_reload(struct controller *controller, json_t *changes, json_t *warnings, struct problem *problem);
+/* The lines of model_diff appended to changes. */
+void controller_diff(const struct config *old, const struct config *new, json_t *changes);
+/* Logs a warning and appends it to warnings (may be NULL). */
+__attribute__((format(printf, 2, 3))) void controller_warn(json_t *warnings, const char *format, ...);
+
+/* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
+ * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */
+void interfaces_set(struct controller *controller, const struct config *config, bool at_start, json_t *warnings);
+/* Looks at the devices and links as they are now: reports changes in the log and attaches what came back. */
+void interfaces_check(struct controller *controller);
+json_t *interfaces_json(const struct controller *controller);
+
+/* targets.c: the health engine's targets, and what follows from its results. */
+int targets_set(struct controller *controller);
+void targets_result(void *arg, const struct health_result *result);
+
+/* exporters.c: OTLP and Prometheus as config wants them; what goes on unchanged is left alone. */
+void exporters_set(struct controller *controller, const struct config *config, json_t *warnings);
+void exporters_close(struct controller *controller);
+json_t *exporters_json(const struct controller *controller);
+
+/* points.c: a telemetry_source; arg is the controller. */
+int points_collect(void *arg, struct telemetry_points *points);
+
+/* status.c */
+json_t *status_json(const struct controller *controller);
+json_t *status_backends_json(const struct controller *controller);
+uint64_t status_bans_count(const struct controller *controller, uint32_t list);
+
+/* commands.c: a control_handler; arg is the controller. */
+json_t *commands_handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+			struct problem *problem);
+
+/* commands_ban.c and commands_backend.c: the handlers of the table in commands.c. */
+json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
+json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
+json_t *command_ban_list(struct controller *controller, uint32_t list);
+json_t *command_backend_admin(struct controller *controller, enum weir_admin admin, json_t *arguments,
+			      struct problem *problem);
+json_t *command_backend_weight(struct controller *controller, json_t *arguments, struct problem *problem);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the counters, summed over the CPUs, together with the names of their ids. */
+#include "counters.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <string.h>
+
+#define REASON_ROW(number, symbol, name, verdict, sentence) {number, name, sentence, WEIR_##verdict},
+const struct counters_reason counters_reasons[] = {WEIR_REASONS(REASON_ROW)};
+const size_t counters_reasons_count = ARRAY_SIZE(counters_reasons);
+const char *const counters_verdict_names[WEIR_VERDICTS] = WEIR_VERDICT_NAMES;
+
+static const struct {
+	enum kernel_map map;
+	uint32_t names_base, ids;
+	size_t words;
+} kinds[] = {
+	[MODEL_SERVICE] = {KERNEL_MAP_count_service, WEIR_NAMES_SERVICES, WEIR_MAX_SERVICES,
+			   sizeof(struct weir_flow_count) / 8},
+	[MODEL_BACKEND] = {KERNEL_MAP_count_backend, WEIR_NAMES_BACKENDS, WEIR_MAX_BACKENDS,
+			   sizeof(struct weir_flow_count) / 8},
+	[MODEL_LIMIT] = {KERNEL_MAP_count_limit, WEIR_NAMES_LIMITS, WEIR_MAX_LIMITS,
+			 sizeof(struct weir_limit_count) / 8},
+};
+
+int counters_objects(const struct kernel *kernel, enum model_kind kind, struct counters_object **out, size_t *count)
+{
+	int names = kernel_map_fd(kernel, KERNEL_MAP_names), counts = kernel_map_fd(kernel, kinds[kind].map);
+	AUTO_FREE struct counters_object *objects = NULL;
+	size_t filled = 0, capacity = 0;
+
+	/* Ids are given out from 1 upwards and a name stays with its id: the first unused one ends the list. */
+	for (uint32_t id = 1; id < kinds[kind].ids; id++) {
+		uint32_t index = kinds[kind].names_base + id;
+		struct counters_object *object;
+		struct weir_name name;
+		__u64 words[COUNTERS_WORDS] = {0};
+		int err = kernel_map_get(names, &index, &name);
+
+		if (err)
+			return err;
+		if (!name.used)
+			break;
+		if (filled == capacity) {
+			size_t grown = capacity ? capacity * 2 : 16;
+
+			object = realloc(objects, grown * sizeof(*objects));
+			if (!object)
+				return -ENOMEM;
+			objects = object;
+			capacity = grown;
+		}
+		err = kernel_map_sum(counts, id, kinds[kind].words, words);
+		if (err)
+			return err;
+		object = &objects[filled++];
+		*object = (struct counters_object){.id = id};
+		memcpy(object->name, name.name, sizeof(object->name));
+		object->name[sizeof(object->name) - 1] = '\0';
+		memcpy(object->words, words, sizeof(object->words));
+	}
+	*out = TAKE_PTR(objects);
+	*count = filled;
+	return 0;
+}
+
+int counters_verdict(const struct kernel *kernel, enum weir_verdict verdict, unsigned int reason,
+		     struct weir_count *out)
+{
+	__u64 words[2];
+	int err = kernel_map_sum(kernel_map_fd(kernel, KERNEL_MAP_count_verdict), verdict + WEIR_VERDICTS * reason, 2,
+				 words);
+
+	if (err)
+		return err;
+	*out = (struct weir_count){.packets = words[0], .bytes = words[1]};
+	return 0;
+}
+
+const char *counters_split_backend(const char *name, char *pool)
+{
+	const char *slash = strchr(name, '/');
+	size_t length = slash ? (size_t)(slash - name) : 0;
+
+	memcpy(pool, name, length);
+	pool[length] = '\0';
+	return slash ? slash + 1 : name;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* News of network devices, on the loop. Private to controller/. */
+#ifndef WEIR_CONTROLLER_LINKS_H
+#define WEIR_CONTROLLER_LINKS_H
+
+#include "../base/problem.h"
+#include <uv.h>
+
+struct links;
+
+/* Calls changed whenever a device came, went, was renamed or changed its state; which one it does not say. */
+int links_open(uv_loop_t *loop, void (*changed)(void *arg), void *arg, struct links **out, struct problem *problem);
+/* The loop must run once more before it is closed itself. */
+void links_close(struct links *links);
+
+#endif
