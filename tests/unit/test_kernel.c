@@ -400,6 +400,23 @@ static void kernel_attach_mtu_too_large_is_generic_or_refused_with_cause(void **
 	kernel_free(kernel);
 }
 
+static void kernel_attach_mode_that_is_refused_keeps_the_former_one(void **state)
+{
+	struct pinned *pinned = *state;
+	struct kernel *kernel = load(pinned);
+	bool generic = false;
+
+	ip("link add wk0 mtu 9000 type veth peer name wk1 mtu 9000");
+	attach(pinned, kernel, "wk0", KERNEL_ATTACH_GENERIC, true);
+	assert_int_equal(kernel_attach(kernel, "wk0", KERNEL_ATTACH_NATIVE, &generic, &pinned->problem), -ERANGE);
+	assert_non_null(strstr(pinned->problem.text, "MTU"));
+	assert_non_null(strstr(pinned->problem.hint, "goes on in generic mode"));
+	assert_int_equal(link_of(pinned, "wk0").mode, 1);
+	assert_int_equal(link_of(pinned, "wk0").program_id, program_id(kernel));
+	ip("link del wk0");
+	kernel_free(kernel);
+}
+
 static void kernel_attach_no_such_interface_is_refused(void **state)
 {
 	struct pinned *pinned = *state;
@@ -428,6 +445,7 @@ int main(void)
 		PINNED_TEST(kernel_attach_fault_21_device_recreated_or_renamed_is_attached_anew),
 		PINNED_TEST(kernel_attach_foreign_program_is_refused_with_its_id),
 		PINNED_TEST(kernel_attach_mtu_too_large_is_generic_or_refused_with_cause),
+		PINNED_TEST(kernel_attach_mode_that_is_refused_keeps_the_former_one),
 		PINNED_TEST(kernel_attach_no_such_interface_is_refused),
 	};
 
