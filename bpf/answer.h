@@ -71,6 +71,9 @@ static __always_inline bool answer_echo(struct packet *p)
 		icmp->type = ICMPV6_ECHO_REPLY;
 	}
 	checksum_replace(&icmp->checksum, before, *(__u16 *)icmp);
+	/* Equation 3 gives 0 where every covered word is zero; only 0xffff is valid then, and it always is. */
+	if (!icmp->checksum)
+		icmp->checksum = 0xffff;
 	link_swap(data);
 	return true;
 }
