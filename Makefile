@@ -29,6 +29,9 @@ LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(PROTO_OBJECTS)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/%.skel.h)
+BENCH_BPF := $(wildcard tests/bench/*.bpf.c)
+BENCH_SOURCES := $(filter-out $(BENCH_BPF),$(wildcard tests/bench/*.c))
+BENCH_SKELETONS := $(BENCH_BPF:tests/bench/%.bpf.c=$(BUILD)/%.skel.h)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 BPF_TEST_SOURCES := $(wildcard tests/bpf/*.c)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -49,11 +52,16 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/%.bpf.o: tests/bench/%.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
-.SECONDARY: $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/%.bpf.o)
+.SECONDARY: $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/%.bpf.o) $(BENCH_BPF:tests/bench/%.bpf.c=$(BUILD)/%.bpf.o)
 
 # --- user space --------------------------------------------------------------------------------------------
 $(BUILD)/%.o: %.c | $(SKELETONS)
@@ -85,6 +93,11 @@ $(BUILD)/weir: $(CLI_OBJECTS) $(BUILD)/libweir.a
 $(BUILD)/flood: $(wildcard tests/lab/flood*.[ch]) | $(SKELETONS)
 	$(call say,LD,$@)
 	$(Q)$(if $(filter %.c,$^),$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lm -o $@,true)
+
+# The benchmark: scripts/bench.
+$(BUILD)/bench: $(BENCH_SOURCES) $(BUILD)/libweir.a $(wildcard tests/bench/*.h) | $(SKELETONS) $(BENCH_SKELETONS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %.a,$^) $(LDLIBS) -lpthread -lm -o $@
 
 # --- documentation -----------------------------------------------------------------------------------------
 .PHONY: man

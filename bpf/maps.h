@@ -16,11 +16,12 @@
 		__type(value, value_type);                                                                             \
 	} name SEC(".maps");
 
-/* Sizes rather than types for the banks: clang 14 leaves the types of an inner map's values undefined in BTF. */
+/* A bank of varying size needs a template of one entry: the full number of slots would cost 64 MiB a load.
+ * Sizes rather than types for the banks: clang 14 leaves the types of an inner map's values undefined in BTF. */
 #define MAP_DEFINE_BANKED(name, kind, key_type, value_type, max, flags)                                                \
 	struct name##_bank {                                                                                           \
 		__uint(type, BPF_MAP_TYPE_##kind);                                                                     \
-		__uint(max_entries, max);                                                                              \
+		__uint(max_entries, (flags)&BPF_F_INNER_MAP ? 1 : (max));                                              \
 		__uint(map_flags, flags);                                                                              \
 		__uint(key_size, sizeof(key_type));                                                                    \
 		__uint(value_size, sizeof(value_type));                                                                \

@@ -13,6 +13,7 @@
 
 #define TICK_MS		  1000
 #define INTERFACES_EVERY  2  /* ticks between looks at the devices, beside what netlink tells */
+#define SOURCES_EVERY	  10 /* ticks between looks at the host's addresses, beside what netlink tells */
 #define CLOSING_TURNS_MAX 64 /* of the loop: closing needs a few */
 
 static uint64_t clock_ns(clockid_t clock)
@@ -23,6 +24,19 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Addresses come after the start, and change. */
+static void renew_sources(struct controller *controller)
+{
+	struct problem problem = {0};
+	int renewed = reconcile_renew_sources(controller->reconcile, &problem);
+
+	if (renewed < 0)
+		log_error("tunnels are still sent from an address that this host has no more: %s", problem.text);
+	else if (renewed)
+		log_warning("this host's addresses changed: generation %u is live, its tunnels are sent from the new ones",
+			    reconcile_generation(controller->reconcile));
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *controller = timer->data;
@@ -30,12 +44,15 @@ static void on_tick(uv_timer_t *timer)
 	reconcile_tick(controller->reconcile, clock_ns(CLOCK_MONOTONIC) / 1000000);
 	if (++controller->ticks % INTERFACES_EVERY == 0)
 		interfaces_check(controller);
+	if (controller->ticks % SOURCES_EVERY == 0)
+		renew_sources(controller);
 	notify_send("WATCHDOG=1");
 }
 
 static void on_links_changed(void *arg)
 {
 	interfaces_check(arg);
+	renew_sources(arg);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Listens to rtnetlink for devices that come, go or change their names (rtnetlink(7), RTNLGRP_LINK). */
+/* Listens to rtnetlink for devices that come, go or change their names, and for addresses (rtnetlink(7)). */
 #include "links.h"
 #include "../base/scope.h"
 #include <errno.h>
@@ -30,12 +30,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 static int subscribe(struct mnl_socket *socket)
 {
-	int fd = mnl_socket_get_fd(socket), group = RTNLGRP_LINK;
+	int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
 
 	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK))
+	    fcntl(mnl_socket_get_fd(socket), F_SETFL, O_NONBLOCK))
 		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])))
+			return -errno;
 	return 0;
 }
 

@@ -194,35 +194,58 @@ static bool attach_mode_fits(enum kernel_attach_mode wanted, int mode)
 	return wanted == KERNEL_ATTACH_AUTO || (wanted == KERNEL_ATTACH_GENERIC) == (mode == 1);
 }
 
-/* 0: the pinned link has the new program. -ENOENT: there is none that can be used, and no pin is left. */
+/* 0: the pinned link has the new program. -ENOENT: there is none that can be used, and no pin is left; *former is then
+ * the mode of one that filtered in another mode than the wanted one until now, or untouched. */
 static int attach_update(const struct kernel *kernel, const char *path, unsigned int ifindex,
-			 enum kernel_attach_mode mode, bool *generic)
+			 enum kernel_attach_mode mode, bool *generic, enum kernel_attach_mode *former)
 {
 	AUTO_CLOSE int fd = bpf_obj_get(path);
 	struct bpf_link_info info;
-	int error;
+	int error, now = 0;
+	bool is_ours;
 
 	if (fd < 0)
 		return fd;
 	error = attach_link_info(fd, &info);
 	if (error)
 		return error;
-	if (info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == ifindex &&
-	    attach_mode_fits(mode, attach_mode_of(ifindex))) {
+	is_ours = info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == ifindex;
+	if (is_ours)
+		now = attach_mode_of(ifindex);
+	if (is_ours && attach_mode_fits(mode, now)) {
 		error = bpf_link_update(fd, kernel_program_fd(kernel), NULL);
 		if (!error)
-			*generic = attach_mode_of(ifindex) == 1;
+			*generic = now == 1;
 		if (error != -ENOLINK)
 			return error;
 	}
 	bpf_link_detach(fd);
-	return unlink(path) ? -errno : -ENOENT;
+	if (unlink(path))
+		return -errno;
+	if (now)
+		*former = now == 1 ? KERNEL_ATTACH_GENERIC : KERNEL_ATTACH_NATIVE;
+	return -ENOENT;
+}
+
+/* The wanted mode was refused: rather the former one than no filter at all. The kernel takes no two modes at once, so
+ * the new one could not be tried first. */
+static void attach_go_back(const struct kernel *kernel, const char *interface, const char *path, unsigned int ifindex,
+			   enum kernel_attach_mode former, struct problem *problem)
+{
+	AUTO_CLOSE int fd = -1;
+	bool generic;
+
+	fd = attach_new(kernel, interface, ifindex, former, &generic, NULL);
+	if (fd >= 0 && !bpf_obj_pin(fd, path))
+		problem_hint(problem, "%s goes on in %s mode; write that mode, or auto, in the configuration",
+			     interface, generic ? "generic" : "native");
 }
 
 int kernel_attach(struct kernel *kernel, const char *interface, enum kernel_attach_mode mode, bool *generic,
 		  struct problem *problem)
 {
 	unsigned int ifindex = if_nametoindex(interface);
+	enum kernel_attach_mode former = KERNEL_ATTACH_AUTO;
 	AUTO_CLOSE int fd = -1;
 	bool is_generic = false;
 	char path[PATH_MAX];
@@ -240,11 +263,14 @@ int kernel_attach(struct kernel *kernel, const char *interface, enum kernel_atta
 		return error;
 	}
 	attach_follow_rename(kernel, path, ifindex);
-	error = attach_update(kernel, path, ifindex, mode, &is_generic);
+	error = attach_update(kernel, path, ifindex, mode, &is_generic, &former);
 	if (error == -ENOENT) {
 		fd = attach_new(kernel, interface, ifindex, mode, &is_generic, problem);
-		if (fd < 0)
+		if (fd < 0) {
+			if (former != KERNEL_ATTACH_AUTO)
+				attach_go_back(kernel, interface, path, ifindex, former, problem);
 			return TAKE_FD(fd);
+		}
 		error = bpf_obj_pin(fd, path);
 	}
 	if (error)

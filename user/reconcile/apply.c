@@ -116,7 +116,8 @@ static int apply_write(struct apply *apply, struct reconcile *reconcile, unsigne
 static void apply_take_over(struct apply *apply, struct reconcile *reconcile, struct config *config)
 {
 	model_free(reconcile->model);
-	config_free(reconcile->config);
+	if (reconcile->config != config)
+		config_free(reconcile->config);
 	free(reconcile->pools);
 	bank_view_close(&reconcile->view);
 	reconcile->config = config;
@@ -147,4 +148,29 @@ int reconcile_apply(struct reconcile *reconcile, struct config *config, struct p
 	}
 	apply_end(&apply);
 	return error;
+}
+
+static bool source_moved(const struct config_pool *pool, const struct model_backend *backend)
+{
+	const struct addr *configured = backend->address.family == WEIR_IPV4 ? &pool->source4 : &pool->source6;
+	struct addr source;
+
+	return pool->forward != WEIR_FORWARD_L2 && !configured->family &&
+	       !addr_source_towards(&backend->address, &source) && !addr_equal(&source, &backend->source);
+}
+
+int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem)
+{
+	const struct model *model = reconcile->model;
+	int error;
+
+	for (size_t i = 0; model && i < model->pools_count; i++) {
+		for (size_t k = 0; k < model->pools[i].backends_count; k++) {
+			if (!source_moved(&reconcile->config->pools[i], &model->pools[i].backends[k]))
+				continue;
+			error = reconcile_apply(reconcile, reconcile->config, problem);
+			return error ? error : 1;
+		}
+	}
+	return 0;
 }

@@ -22,6 +22,9 @@ void reconcile_close(struct reconcile *reconcile);
 /* Builds the model and the image of config, writes them to the bank that is not live, reads them back and flips.
  * config is taken over on success (freed by reconcile later); untouched on failure. */
 int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem);
+/* For tunnels whose outer source the configuration leaves to the host's routes: asks these again, and makes the same
+ * configuration live as a new generation when one is another now. 1: it did, 0: nothing changed, or -errno. */
+int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem);
 const struct config *reconcile_config(const struct reconcile *reconcile); /* NULL before the first apply */
 const struct model *reconcile_model(const struct reconcile *reconcile);	  /* until the next change of any kind */
 uint32_t reconcile_generation(const struct reconcile *reconcile);
