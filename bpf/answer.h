@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Answers that the edge gives by itself: echo replies, resets, and ICMP errors. Each turns the packet into its
- * answer in place and returns true, or returns false with the packet as it was.
+ * answer in place and returns true; after false the packet may only be dropped.
  */
 #ifndef WEIR_BPF_ANSWER_H
 #define WEIR_BPF_ANSWER_H
@@ -18,11 +18,21 @@
 #define ANSWER_COST_NS	100000000ull
 #define ANSWER_BURST_NS 1000000000ull
 
-static __always_inline bool answer_is_throttled(struct packet *p)
+/* Every ICMPv6 type below 128 is an error (RFC 4443, 2.1). */
+static __always_inline bool answer_is_icmp_error(const struct packet *p)
+{
+	if (p->protocol != IPPROTO_ICMP)
+		return false;
+	return p->family == WEIR_IPV6 ? p->icmp_type < ICMPV6_ECHO_REQUEST : parse_is_icmp_error(p);
+}
+
+/* Whether the source may not be told an error now: it was told enough, or its packet is an error itself (RFC 1122,
+ * 3.2.2). */
+static __always_inline bool answer_is_barred(struct packet *p)
 {
 	__u64 hash = hash_addr(p->sketch_seed ^ ANSWER_LIMIT_ID, &p->source, p->family);
 
-	return limit_charge(p, hash_mix(hash, p->family), ANSWER_COST_NS, ANSWER_BURST_NS);
+	return answer_is_icmp_error(p) || limit_charge(p, hash_mix(hash, p->family), ANSWER_COST_NS, ANSWER_BURST_NS);
 }
 
 static __always_inline bool answer_is_echo_request(const struct packet *p)

@@ -29,9 +29,11 @@ static __always_inline __u32 forward_overhead(const struct weir_backend *backend
 static __always_inline void forward_question(struct packet *p, const struct weir_backend *backend,
 					     struct bpf_fib_lookup *fib)
 {
+	__u32 length = p->ip_length + forward_overhead(backend);
+
 	__builtin_memset(fib, 0, sizeof(*fib));
 	fib->ifindex = packet_ifindex(p);
-	fib->tot_len = p->ip_length + forward_overhead(backend);
+	fib->tot_len = length < 0xffff ? length : 0xffff; /* more than any MTU */
 	if (backend->family == WEIR_IPV4) {
 		fib->family = AF_INET;
 		fib->ipv4_dst = backend->address.word[0];
@@ -67,7 +69,7 @@ static __always_inline enum step forward_too_big(struct packet *p, const struct 
 	if (mtu >= p->ip_length || mtu < least)
 		mtu = least;
 	TRACE(mtu, mtu);
-	if (p->quote || answer_is_throttled(p)) /* no error about an error: RFC 1122, 3.2.2 */
+	if (answer_is_barred(p))
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_TOO_BIG_THROTTLED);
 	return answer_too_big(p, mtu);
 }
@@ -212,6 +214,14 @@ static __always_inline bool forward_write(struct packet *p, const struct weir_ba
 	return true;
 }
 
+/* The controller found no route to the backend when it last looked, and so no address to send tunnels from. */
+static __always_inline bool forward_lacks_source(const struct weir_backend *backend)
+{
+	const __be32 *word = backend->source.word;
+
+	return backend->forward == WEIR_FORWARD_IPIP && !(word[0] | word[1] | word[2] | word[3]);
+}
+
 static __always_inline enum step stage_forward(struct packet *p)
 {
 	struct weir_backend *backend = bank_lookup(backends, p->bank, &p->backend);
@@ -221,6 +231,8 @@ static __always_inline enum step stage_forward(struct packet *p)
 	p->stage = WEIR_STAGE_FORWARD;
 	if (!backend || !backend->forward)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_BACKEND);
+	if (forward_lacks_source(backend))
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_ROUTE);
 	if (p->ttl <= 1)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_TTL_EXPIRED);
 	step = forward_find_hop(p, backend, &hop);

@@ -10,6 +10,7 @@
 
 #include "bits.h"
 #include "count.h"
+#include "vip.h"
 
 /* True when the packet is over. Rows that are not over are charged; one that is over has been run up by another
  * key, and is left to drain. */
@@ -46,19 +47,11 @@ static __always_inline __u64 limit_hash(const struct packet *p, const struct wei
 	return hash_mix(hash_addr(p->sketch_seed ^ limit->id, &key, p->family), p->family);
 }
 
-/* Whether the packet is for a VIP is asked here, since limits are on traffic to VIPs; steer uses the answer. */
-static __always_inline void limit_find_vip(struct packet *p)
-{
-	struct weir_vip_key key = {.address = p->destination, .family = p->family};
-	__u32 *vip = bank_lookup(vips, p->bank, &key);
-
-	p->vip = vip ? *vip + 1 : 0;
-}
-
 static __always_inline enum step stage_limit(struct packet *p, const struct weir_policy *policy)
 {
 	p->stage = WEIR_STAGE_LIMIT;
-	limit_find_vip(p);
+	/* Asked here, since limits are on traffic to VIPs; steer uses the answer. */
+	p->vip = vip_find(p);
 	if (!p->vip || p->allowed)
 		return STEP_NEXT;
 	for (__u32 i = 0; i < WEIR_MAX_LIVE_LIMITS && i < policy->limits; i++) {

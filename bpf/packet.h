@@ -35,7 +35,7 @@ struct packet {
 	struct weir_addr client;	/* the client's end of the flow: source, or what an ICMP error quotes */
 	__u32 tags[WEIR_MAX_VLAN_TAGS]; /* as in the frame: TPID, TCI */
 	__u32 ip_length;
-	__u16 frame_length;
+	__u32 frame_length;
 	__u16 l3, l4;	     /* offsets in the frame */
 	__be16 sport, dport; /* of the flow: client's and VIP's, also for a quoted one */
 	__u8 family;	     /* enum weir_family, 0: not IP */

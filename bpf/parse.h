@@ -22,11 +22,6 @@
 #define IP_DONT_FRAGMENT  0x4000
 #define IP_OFFSET_MASK	  0x1fff
 
-/* Next-header values that <linux/in.h> lacks (IANA Protocol Numbers). */
-#define NEXT_SHIM6    140
-#define NEXT_HIP      139
-#define NEXT_MOBILITY 135
-
 /* A place in the frame: start is the frame's first byte, position where the next header begins, end the first byte
  * behind the data. */
 struct cursor {
@@ -172,7 +167,7 @@ static __always_inline void parse_quote(struct packet *p, struct cursor *c)
 	}
 	ports = c->position;
 	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || (void *)(ports + 2) > c->end ||
-	    !addr_same(&from, &p->destination))
+	    (__u32)((void *)(ports + 2) - c->start) > p->l3 + p->ip_length || !addr_same(&from, &p->destination))
 		return;
 	p->client = to;
 	p->sport = ports[1];

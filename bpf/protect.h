@@ -7,17 +7,21 @@
 
 #include "bits.h"
 #include "parse.h"
+#include "vip.h"
 
 /* Not in <linux/icmpv6.h>: RFC 4861 and RFC 3810. */
 #define ND_ROUTER_SOLICITATION 133
 #define ND_REDIRECT	       137
 
+static __always_inline bool protect_is_link_local(const struct packet *p)
+{
+	return (p->source.word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 /* Neighbour discovery is only valid with hop limit 255, which no router forwards (RFC 4861, 6.1 and 7.1); multicast
  * listener discovery with hop limit 1 from a link-local or the unspecified address (RFC 3810, 5.1). */
 static __always_inline bool protect_is_neighbour_discovery(const struct packet *p)
 {
-	__u32 head = p->source.word[0];
-
 	if (p->family != WEIR_IPV6 || p->protocol != IPPROTO_ICMP || p->fragment)
 		return false;
 	if (p->icmp_type >= ND_ROUTER_SOLICITATION && p->icmp_type <= ND_REDIRECT)
@@ -25,19 +29,20 @@ static __always_inline bool protect_is_neighbour_discovery(const struct packet *
 	if ((p->icmp_type < ICMPV6_MGM_QUERY || p->icmp_type > ICMPV6_MGM_REDUCTION) &&
 	    p->icmp_type != ICMPV6_MLD2_REPORT)
 		return false;
-	return p->ttl == 1 && ((head & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-			       (!head && !p->source.word[1] && !p->source.word[2] && !p->source.word[3]));
+	return p->ttl == 1 && (protect_is_link_local(p) ||
+			       (!p->source.word[0] && !p->source.word[1] && !p->source.word[2] && !p->source.word[3]));
 }
 
-static __always_inline bool protect_is_dhcp(const struct packet *p)
+/* A VIP has no DHCP client; DHCPv6 on a link is spoken from link-local addresses (RFC 8415, 5 and 18.3). */
+static __always_inline bool protect_is_dhcp(struct packet *p)
 {
 	__u16 sport = bpf_ntohs(p->sport), dport = bpf_ntohs(p->dport);
 
-	if (p->protocol != IPPROTO_UDP || p->fragment == FRAGMENT_LATER)
+	if (p->protocol != IPPROTO_UDP || p->fragment)
 		return false;
 	if (p->family == WEIR_IPV4)
-		return (sport == 67 || sport == 68) && (dport == 67 || dport == 68);
-	return (sport == 546 || sport == 547) && (dport == 546 || dport == 547);
+		return (sport == 67 || sport == 68) && (dport == 67 || dport == 68) && !vip_find(p);
+	return (sport == 546 || sport == 547) && (dport == 546 || dport == 547) && protect_is_link_local(p);
 }
 
 static __always_inline __u64 protect_port_mask(struct packet *p, __be16 port)

@@ -10,9 +10,9 @@ struct view {
 	size_t at;     /* where the present header begins */
 	size_t ip;     /* where the IP header begins */
 	size_t ip_end; /* where the IP packet ends by its own word */
-	uint8_t source[16], destination[16], client[16];
-	uint8_t ttl, icmp_type, tcp_flags;
-	bool quote, has_ports;
+	uint8_t source[16], destination[16];
+	uint8_t ttl, icmp_type;
+	bool quote;
 	struct oracle_outcome *out;
 };
 
@@ -167,7 +167,7 @@ static void read_quote(struct view *v)
 	} else {
 		header = 0;
 	}
-	if (header && (protocol == 6 || protocol == 17) && has(v, header, 4) &&
+	if (header && (protocol == 6 || protocol == 17) && has(v, header, 4) && v->at + header + 4 <= v->ip_end &&
 	    !memcmp(v->frame + v->at + from, v->destination, address_size(v))) {
 		v->quote = true;
 		v->out->protocol = protocol;
@@ -191,7 +191,7 @@ static bool read_ports(struct view *v, size_t room)
 
 		if (header < 20 || (!v->out->fragment && header > room))
 			return malformed(v);
-		v->tcp_flags = get(v, 13, 1);
+
 	} else if (get(v, 4, 2) < 8 || (!v->out->fragment && get(v, 4, 2) > room)) {
 		return malformed(v);
 	}
@@ -240,25 +240,29 @@ static bool is_icmp(const struct view *v)
 	return v->quote || v->out->protocol == 1;
 }
 
+static bool is_link_local(const struct view *v)
+{
+	return v->source[0] == 0xfe && (v->source[1] & 0xc0) == 0x80;
+}
+
 static bool is_neighbour_discovery(const struct view *v)
 {
-	bool link_local = v->source[0] == 0xfe && (v->source[1] & 0xc0) == 0x80;
-
 	if (v->out->family != 6 || !is_icmp(v) || v->out->fragment)
 		return false;
 	if (v->icmp_type >= 133 && v->icmp_type <= 137)
 		return v->ttl == 255;
 	if (v->icmp_type != 143 && (v->icmp_type < 130 || v->icmp_type > 132))
 		return false;
-	return v->ttl == 1 && (link_local || all_zero(v->source, 16));
+	return v->ttl == 1 && (is_link_local(v) || all_zero(v->source, 16));
 }
 
 static bool judge_protect(struct view *v)
 {
 	const struct oracle_outcome *o = v->out;
 	uint16_t low = o->family == 4 ? 67 : 546;
-	bool dhcp = o->protocol == 17 && !v->quote && o->fragment != 2 && (o->sport == low || o->sport == low + 1) &&
-		    (o->dport == low || o->dport == low + 1);
+	bool dhcp = o->protocol == 17 && !v->quote && !o->fragment && (o->sport == low || o->sport == low + 1) &&
+		    (o->dport == low || o->dport == low + 1) &&
+		    (o->family == 4 ? memcmp(v->destination, vip4, 4) != 0 : is_link_local(v));
 	bool ours = o->family == 4 ? !memcmp(v->source, "\xc0\x00\x02", 3)
 				   : !memcmp(v->source, "\x20\x01\x0d\xb8\x00\x05", 6);
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether a packet is for a VIP. */
+#ifndef WEIR_BPF_VIP_H
+#define WEIR_BPF_VIP_H
+
+#include "packet.h"
+
+/* The VIP's number plus 1, 0 when the destination is none. */
+static __always_inline __u32 vip_find(const struct packet *p)
+{
+	struct weir_vip_key key = {.address = p->destination, .family = p->family};
+	__u32 *vip = bank_lookup(vips, p->bank, &key);
+
+	return vip ? *vip + 1 : 0;
+}
+
+#endif
