@@ -95,7 +95,7 @@ $(BUILD)/flood: $(wildcard tests/lab/flood*.[ch]) | $(SKELETONS)
 	$(Q)$(if $(filter %.c,$^),$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lm -o $@,true)
 
 # The benchmark: scripts/bench.
-$(BUILD)/bench: $(BENCH_SOURCES) $(BUILD)/libweir.a $(wildcard tests/bench/*.h) | $(SKELETONS) $(BENCH_SKELETONS)
+$(BUILD)/bench: $(BENCH_SOURCES) $(BUILD)/libweir.a $(BENCH_SKELETONS) $(wildcard tests/bench/*.h) | $(SKELETONS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %.a,$^) $(LDLIBS) -lpthread -lm -o $@
 
@@ -145,9 +145,22 @@ fuzz-build: $(FUZZERS)
 fuzz: fuzz-build ## fuzz every parser for a short while (FUZZ_SECONDS=20 each)
 	@tests/fuzz/run $(FUZZERS)
 
+# --- kernels -----------------------------------------------------------------------------------------------
+.PHONY: vm vm-short vm-build
+vm: vm-build ## the checks in guests of every kernel (vmtests/run --help)
+	@vmtests/setup && BUILD=$(abspath $(BUILD)) vmtests/run $(VM_OPTIONS)
+vm-short: VM_OPTIONS := --kernel 6.1 --kernel newest
+vm-short: vm ## the same on 6.1 and the newest kernel alone
+vm-build: $(BUILD)/weir $(BUILD)/vmtests/verifier
+
+$(BUILD)/vmtests/verifier: vmtests/verifier.c $(SKELETONS)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $< -lbpf -o $@
+
 # --- quality -----------------------------------------------------------------------------------------------
 .PHONY: lint format format-check tidy cppcheck layers
-C_FILES := $(wildcard bpf/*.[ch] maps/*.h include/weir/*.h user/*/*.[ch] tests/*/*.[ch])
+C_FILES := $(wildcard bpf/*.[ch] maps/*.h include/weir/*.h user/*/*.[ch] tests/*/*.[ch] vmtests/*.c)
 lint: layers format-check cppcheck tidy ## all static checks
 layers: ## includes and sizes keep to the house rules
 	@scripts/lint-layers
