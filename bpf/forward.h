@@ -26,6 +26,7 @@ static __always_inline __u32 forward_overhead(const struct weir_backend *backend
 	return backend->family == WEIR_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
+/* Asks as for a packet that the kernel is to forward: forwarding must be on for the interface it came in by. */
 static __always_inline void forward_question(struct packet *p, const struct weir_backend *backend,
 					     struct bpf_fib_lookup *fib)
 {
@@ -43,21 +44,6 @@ static __always_inline void forward_question(struct packet *p, const struct weir
 		__builtin_memcpy(fib->ipv6_dst, &backend->address, sizeof(fib->ipv6_dst));
 		__builtin_memcpy(fib->ipv6_src, &backend->source, sizeof(fib->ipv6_src));
 	}
-}
-
-/* Asks for a route as the kernel would forward the packet; where forwarding is switched off, as it would send it
- * out of the interface that the packet came in by. */
-static __always_inline long forward_ask(struct packet *p, const struct weir_backend *backend,
-					struct bpf_fib_lookup *fib)
-{
-	long result;
-
-	forward_question(p, backend, fib);
-	result = bpf_fib_lookup(p->ctx, fib, sizeof(*fib), 0);
-	if (result != BPF_FIB_LKUP_RET_FWD_DISABLED)
-		return result;
-	forward_question(p, backend, fib);
-	return bpf_fib_lookup(p->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
 }
 
 static __always_inline enum step forward_too_big(struct packet *p, const struct weir_backend *backend, __u32 path_mtu)
@@ -99,7 +85,10 @@ static __always_inline void forward_assume(struct packet *p, struct hop *hop)
 static __always_inline enum step forward_find_hop(struct packet *p, const struct weir_backend *backend, struct hop *hop)
 {
 	struct bpf_fib_lookup fib;
-	long result = forward_ask(p, backend, &fib);
+	long result;
+
+	forward_question(p, backend, &fib);
+	result = bpf_fib_lookup(p->ctx, &fib, sizeof(fib), 0);
 
 	TRACE(fib_result, result);
 	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)

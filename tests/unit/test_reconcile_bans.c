@@ -139,9 +139,9 @@ static void reconcile_ban_ended_is_deleted_by_a_tick(void **state)
 	struct pinned *pinned = *state;
 	struct edge edge = start(pinned);
 	const struct reconcile_ban bans[] = {
-		ban_of("203.0.113.7", WEIR_BAN_DENY, 1, ""),
+		ban_of("203.0.113.7", WEIR_BAN_DENY, 3, ""),
 		ban_of("203.0.113.7", WEIR_BAN_ALLOW, 0, ""),
-		ban_of("198.51.0.0/16", WEIR_BAN_DENY, 1, ""),
+		ban_of("198.51.0.0/16", WEIR_BAN_DENY, 3, ""),
 	};
 	struct weir_ban ban;
 
