@@ -99,6 +99,10 @@ $(BUILD)/bench: $(BENCH_SOURCES) $(BUILD)/libweir.a $(BENCH_SKELETONS) $(wildcar
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(filter %.c %.a,$^) $(LDLIBS) -lpthread -lm -o $@
 
+.PHONY: bench
+bench: ## measure what packets cost (root; see scripts/bench --help)
+	@scripts/bench
+
 # --- documentation -----------------------------------------------------------------------------------------
 .PHONY: man
 man: $(MAN_PAGES) ## build the man pages

@@ -4,10 +4,13 @@
 #define WEIR_BPF_FLOW_H
 
 #include "bits.h"
+#include "count.h"
 
-#define FLOW_BACKEND(way) ((__u16)((way) >> 16))
+#define FLOW_BACKEND(way) ((__u32)((way) >> 16) & 0x3fff)
 #define FLOW_SECONDS(way) ((__u16)(way))
-#define FLOW_REFRESH_S	  8 /* an entry is stamped anew only when its stamp is older */
+#define FLOW_SEEN_AGAIN	  (1ull << 31)
+#define FLOW_REFRESH_S	  8   /* an entry is stamped anew only when its stamp is older */
+#define FLOW_ONCE_S	  300 /* a flow that was seen once counts as quiet for so much longer */
 
 static __always_inline struct weir_flow_line *flow_line(const struct packet *p)
 {
@@ -31,11 +34,23 @@ static __always_inline __u16 flow_seconds(struct packet *p)
 	return packet_now(p) / 1000000000;
 }
 
-/* The recorded backend, 0 when there is none. A hit keeps the entry young. */
-static __always_inline __u32 flow_find(struct packet *p)
+/* Marks the entry as seen again and keeps it young. SYNs and ICMP errors do neither: they prove no connection. */
+static __always_inline void flow_refresh(struct packet *p, __u64 *place, __u64 way)
+{
+	__u16 seconds = flow_seconds(p);
+
+	if (cfg_read_only || p->quote || count_is_new_flow(p))
+		return;
+	if (!(way & FLOW_SEEN_AGAIN) || (__u16)(seconds - FLOW_SECONDS(way)) > FLOW_REFRESH_S)
+		*place = flow_pack(p, FLOW_BACKEND(way), seconds) | FLOW_SEEN_AGAIN;
+}
+
+/* The backend that was recorded since since_s, 0 when there is none. Ages are compared, which wrap after 18 hours:
+ * the controller sees to it that no slot's does. */
+static __always_inline __u32 flow_find(struct packet *p, __u16 since_s)
 {
 	struct weir_flow_line *line = flow_line(p);
-	__u16 seconds;
+	__u16 seconds = flow_seconds(p), age = seconds - since_s;
 
 	if (!line)
 		return 0;
@@ -43,41 +58,44 @@ static __always_inline __u32 flow_find(struct packet *p)
 	for (int i = 0; i < WEIR_FLOW_WAYS; i++) {
 		__u64 way = line->way[i];
 
-		if (way >> 32 != flow_tag(p) || !FLOW_BACKEND(way))
+		if (way >> 32 != flow_tag(p) || !FLOW_BACKEND(way) || (__u16)(seconds - FLOW_SECONDS(way)) > age)
 			continue;
-		if (!cfg_read_only) {
-			seconds = flow_seconds(p);
-			if ((__u16)(seconds - FLOW_SECONDS(way)) > FLOW_REFRESH_S)
-				line->way[i] = flow_pack(p, FLOW_BACKEND(way), seconds);
-		}
+		flow_refresh(p, &line->way[i], way);
 		return FLOW_BACKEND(way);
 	}
 	return 0;
 }
 
-/* Records the flow's backend in its own way, an empty one, or the one that has been quiet for longest. */
+/* How readily an entry is given up: the flow's own before an empty one, then by how long it has been quiet. The
+ * way's number is below, so that the greatest names it. */
+static __always_inline __u32 flow_rank(const struct packet *p, __u64 way, __u16 seconds, __u32 index)
+{
+	__u32 quiet_s = (__u16)(seconds - FLOW_SECONDS(way));
+
+	if (!(way & FLOW_SEEN_AGAIN))
+		quiet_s += FLOW_ONCE_S;
+	if (!FLOW_BACKEND(way))
+		quiet_s = 1u << 20;
+	else if (way >> 32 == flow_tag(p))
+		quiet_s = 1u << 21;
+	return quiet_s << 3 | index;
+}
+
 static __always_inline void flow_record(struct packet *p, __u32 backend)
 {
 	struct weir_flow_line *line = flow_line(p);
-	__u16 seconds, oldest = 0;
 	__u32 victim = 0;
+	__u16 seconds;
 
 	if (cfg_read_only || !line)
 		return;
 	seconds = flow_seconds(p);
 #pragma unroll
 	for (int i = 0; i < WEIR_FLOW_WAYS; i++) {
-		__u64 way = line->way[i];
-		__u16 age = seconds - FLOW_SECONDS(way);
+		__u32 rank = flow_rank(p, line->way[i], seconds, i);
 
-		if (!FLOW_BACKEND(way) || way >> 32 == flow_tag(p)) {
-			victim = i;
-			break;
-		}
-		if (age >= oldest) {
-			oldest = age;
-			victim = i;
-		}
+		if (rank > victim)
+			victim = rank;
 	}
 	line->way[victim & (WEIR_FLOW_WAYS - 1)] = flow_pack(p, backend, seconds);
 }

@@ -4,7 +4,8 @@
  *
  * The slot's current backend serves, unless the slot is in transition: then a SYN (and everything that has no
  * connection) goes to the current backend, a segment of a connection not seen since the change to the previous one,
- * and both are recorded. The hash has no secret and no state: every edge with the same configuration agrees.
+ * and both are recorded. Where nobody takes new flows, those that there are go on all the same. The hash has no secret
+ * and no state: every edge with the same configuration agrees.
  */
 #ifndef WEIR_BPF_STEER_H
 #define WEIR_BPF_STEER_H
@@ -40,15 +41,16 @@ static __always_inline void steer_hash(struct packet *p, const struct weir_polic
 /* The backend of a packet whose slot is not settled. */
 static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir_slot *slot)
 {
-	__u32 backend;
+	bool is_new = count_is_new_flow(p);
+	__u32 backend, known;
 
 	if (p->flow_protocol != IPPROTO_TCP)
 		return slot->current; /* datagrams move at once */
-	if (!count_is_new_flow(p)) {
-		backend = flow_find(p);
-		if (backend) {
+	known = flow_find(p, slot->since_s);
+	if (!is_new) {
+		if (known) {
 			TRACE(exception, 1);
-			return backend;
+			return known;
 		}
 		if (!slot->previous)
 			return slot->current;
@@ -58,7 +60,7 @@ static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir
 		backend = slot->current;
 	}
 	/* A port used again: what its last connection left behind must not catch the new one. */
-	if (!p->quote && (slot->state == WEIR_SLOT_TRANSITION || (count_is_new_flow(p) && flow_find(p))))
+	if (backend && !p->quote && (slot->state == WEIR_SLOT_TRANSITION || (is_new && known)))
 		flow_record(p, backend);
 	return backend;
 }
@@ -67,18 +69,23 @@ static __always_inline __u32 steer_pick_backend(struct packet *p, const struct w
 {
 	__u32 position = ((p->flow_hash >> 32) * ring->size) >> 32;
 	__u32 index = ring->base + position;
-	struct weir_slot *slot = bank_lookup(slots, p->bank, &index);
+	__u64 *word = bank_lookup(slots, p->bank, &index);
+	union {
+		__u64 word;
+		struct weir_slot slot;
+	} is;
 
-	if (!slot)
+	if (!word)
 		return 0;
+	is.word = *(volatile __u64 *)word; /* whole: it may be replaced meanwhile */
 	TRACE(slot, position);
 	TRACE(ring_size, ring->size);
-	TRACE(slot_current, slot->current);
-	TRACE(slot_previous, slot->previous);
-	TRACE(slot_state, slot->state);
-	if (slot->state == WEIR_SLOT_SETTLED)
-		return slot->current;
-	return steer_unsettled(p, slot);
+	TRACE(slot_current, is.slot.current);
+	TRACE(slot_previous, is.slot.previous);
+	TRACE(slot_state, is.slot.state);
+	if (is.slot.state == WEIR_SLOT_SETTLED)
+		return is.slot.current;
+	return steer_unsettled(p, &is.slot);
 }
 
 static __always_inline enum step steer_without_backend(struct packet *p, __u8 fallback)

@@ -24,8 +24,20 @@ struct weir_name {
 };
 _Static_assert(sizeof(struct weir_name) == 64, "layout");
 
-enum weir_health { WEIR_HEALTH_UNKNOWN = 0, WEIR_HEALTH_UP = 1, WEIR_HEALTH_DOWN = 2 };
-enum weir_admin { WEIR_ADMIN_ENABLED = 0, WEIR_ADMIN_DRAIN = 1, WEIR_ADMIN_DISABLED = 2 };
+/* X(name, number, text): the state file and every document that is shown use the text. */
+#define WEIR_HEALTH_STATES(X) X(UNKNOWN, 0, "unknown") X(UP, 1, "up") X(DOWN, 2, "down")
+#define WEIR_ADMIN_STATES(X)  X(ENABLED, 0, "enabled") X(DRAIN, 1, "drain") X(DISABLED, 2, "disabled")
+
+enum weir_health {
+#define WEIR_HEALTH_ENUM(name, number, text) WEIR_HEALTH_##name = number,
+	WEIR_HEALTH_STATES(WEIR_HEALTH_ENUM)
+#undef WEIR_HEALTH_ENUM
+};
+enum weir_admin {
+#define WEIR_ADMIN_ENUM(name, number, text) WEIR_ADMIN_##name = number,
+	WEIR_ADMIN_STATES(WEIR_ADMIN_ENUM)
+#undef WEIR_ADMIN_ENUM
+};
 
 /* backend_state: array, index is the stable backend id. */
 struct weir_backend_state {

@@ -120,6 +120,7 @@ int group_steer(void);
 int group_forward(void);
 int group_icmp(void);
 int group_faults(void);
+int group_flow(void);
 
 /* The standard configuration, traced: set-up and tear-down of a group. */
 int group_open_standard(void **state);

@@ -15,9 +15,12 @@
 
 #include "user/base/addr.h"
 #include "user/base/file.h"
+#include "user/base/json.h"
 #include "user/base/log.h"
+#include "user/base/nearest.h"
 #include "user/base/problem.h"
 #include "user/base/scope.h"
+#include "user/base/text.h"
 
 static void addr_text_parsed_and_formatted_is_canonical(void **state)
 {
@@ -291,6 +294,89 @@ static void problem_set_fills_and_returns_the_error(void **state)
 	problem_hint(NULL, "x");
 }
 
+static void problem_that_does_not_fit_is_cut_between_characters(void **state)
+{
+	char long_text[2 * sizeof(((struct problem *)0)->text)];
+	struct problem problem = {0};
+
+	(void)state;
+	for (size_t shift = 0; shift < 3; shift++) {
+		memset(long_text, 'x', shift);
+		for (size_t at = shift; at + 3 < sizeof(long_text); at += 3)
+			memcpy(long_text + at, "\xe2\x82\xac", 4);
+		problem_set(&problem, -EINVAL, "%s", long_text);
+		problem_hint(&problem, "%s", long_text);
+		assert_true(strlen(problem.text) > sizeof(problem.text) - 5);
+		for (const char *at = problem.text; *at; at += text_sequence(at))
+			assert_int_not_equal(text_sequence(at), 0);
+		for (const char *at = problem.hint; *at; at += text_sequence(at))
+			assert_int_not_equal(text_sequence(at), 0);
+	}
+}
+
+static void text_malformed_is_repaired_byte_by_byte(void **state)
+{
+	static const struct {
+		const char *in, *repaired, *trimmed;
+	} rows[] = {
+		{"", "", ""},
+		{"plain", "plain", "plain"},
+		{"\xc3\xa4", "\xc3\xa4", "\xc3\xa4"},
+		{"a\xc3", "a?", "a"},
+		{"a\xe2\x82", "a??", "a"},
+		{"a\xf0\x9f\x98", "a???", "a"},
+		{"\xff\xfeok", "??ok", "\xff\xfeok"},
+		{"\xed\xa0\x80", "???", "\xed\xa0\x80"},
+		{"\x80", "?", "\x80"},
+	};
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_string_equal(text_repair(strcpy(text, rows[i].in)), rows[i].repaired);
+		text_trim(strcpy(text, rows[i].in));
+		assert_string_equal(text, rows[i].trimmed);
+	}
+}
+
+static void json_text_of_any_bytes_is_a_string(void **state)
+{
+	AUTO_JSON json_t *json = json_text("eth\xff");
+
+	(void)state;
+	assert_string_equal(json_string_value(json), "eth?");
+}
+
+static void nearest_is_the_one_with_the_fewest_edits(void **state)
+{
+	struct nearest nearest = {.word = "helath"}, none = {.word = "xyzzy"};
+
+	(void)state;
+	assert_int_equal(nearest_distance("cache1", "cache1"), 0);
+	assert_int_equal(nearest_distance("cahce1", "cache1"), 1);
+	assert_int_equal(nearest_distance("", "abc"), 3);
+	nearest_try(&nearest, "weight");
+	nearest_try(&nearest, "health");
+	nearest_try(&none, "health");
+	assert_string_equal(nearest.best, "health");
+	assert_null(none.best);
+}
+
+static void prefix_read_says_what_was_probably_meant(void **state)
+{
+	struct prefix prefix = {.length = 77};
+	struct problem problem = {0};
+
+	(void)state;
+	assert_int_equal(prefix_read("192.0.2.7/24", &prefix, &problem), -EINVAL);
+	assert_string_equal(problem.hint, "was 192.0.2.0/24 meant?");
+	assert_int_equal(prefix_read("nonsense", &prefix, &problem), -EINVAL);
+	assert_non_null(strstr(problem.text, "\"nonsense\""));
+	assert_int_equal(prefix.length, 77);
+	assert_int_equal(prefix_read("192.0.2.0/24", &prefix, &problem), 0);
+	assert_int_equal(prefix.length, 24);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +391,11 @@ int main(void)
 		cmocka_unit_test(file_make_directories_makes_parents_and_accepts_existing),
 		cmocka_unit_test(log_lines_keep_to_the_level_and_stay_single),
 		cmocka_unit_test(problem_set_fills_and_returns_the_error),
+		cmocka_unit_test(problem_that_does_not_fit_is_cut_between_characters),
+		cmocka_unit_test(text_malformed_is_repaired_byte_by_byte),
+		cmocka_unit_test(json_text_of_any_bytes_is_a_string),
+		cmocka_unit_test(nearest_is_the_one_with_the_fewest_edits),
+		cmocka_unit_test(prefix_read_says_what_was_probably_meant),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

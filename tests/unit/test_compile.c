@@ -93,15 +93,16 @@ static void expect_vips_and_ports(const struct compile_image *image)
 
 static void expect_rings(const struct compile_image *image)
 {
-	/* Two areas a pool; both services point at the first area of theirs. */
+	/* Two areas a route; both services point at the first area of theirs. */
 	assert_int_equal(image->slots_count, 4 * 1021);
-	assert_int_equal(image->pools[1].base, 2 * 1021);
+	assert_int_equal(image->routes[1].base, 2 * 1021);
 	assert_int_equal(image->rings[0].base, 2 * 1021);
 	assert_int_equal(image->rings[0].size, 1021);
 	assert_memory_equal(&image->rings[0], &image->rings[1], sizeof(struct weir_ring));
-	assert_int_equal(image->rings[2].size, 0);
+	assert_int_equal(image->rings[2].base, 0);
+	assert_int_equal(image->rings[2].size, 1021);
 	for (uint32_t i = 0; i < 1021; i++) {
-		assert_in_range(image->slots[i].current, 1, 2);
+		assert_int_equal(image->slots[i].current, 0);
 		assert_int_equal(image->slots[2 * 1021 + i].current, 40);
 		assert_int_equal(image->slots[1021 + i].current, 0);
 		assert_int_equal(image->slots[3 * 1021 + i].current, 0);
@@ -138,12 +139,18 @@ static void compile_build_services_share_pools_and_vips(void **state)
 	struct config config = {.services = services, .services_count = 3, .steer_seed = 77};
 	struct model_pool pools[] = {make_pool(2, 1021), make_pool(1, 1021)};
 	struct model_service model_services[] = {
-		{.id = 5, .config = &services[0], .pool = 1},
-		{.id = 3, .config = &services[1], .pool = 1},
-		{.id = 9, .config = &services[2], .pool = -1},
+		{.id = 5, .config = &services[0], .pool = 1, .route = 1},
+		{.id = 3, .config = &services[1], .pool = 1, .route = 1},
+		{.id = 9, .config = &services[2], .pool = -1, .route = 0},
 	};
-	struct model model = {
-		.config = &config, .pools = pools, .pools_count = 2, .services = model_services, .services_count = 3};
+	struct model_route routes[] = {{.pool = -1, .ring_size = 1021}, {.pool = 1, .ring_size = 1021}};
+	struct model model = {.config = &config,
+			      .pools = pools,
+			      .pools_count = 2,
+			      .routes = routes,
+			      .routes_count = 2,
+			      .services = model_services,
+			      .services_count = 3};
 	struct compile_image *image;
 	struct problem problem;
 
@@ -172,27 +179,6 @@ static void compile_build_services_share_pools_and_vips(void **state)
 	compile_free(image);
 	free(pools[0].backends);
 	free(pools[1].backends);
-}
-
-static void compile_build_pool_where_nobody_takes_new_has_no_ring(void **state)
-{
-	struct config_service config_service = {.name = "www"};
-	struct config config = {.services = &config_service, .services_count = 1};
-	struct model_pool pool = make_pool(2, 1021);
-	struct model_service service = {.id = 1, .config = &config_service, .pool = 0};
-	struct model model = {
-		.config = &config, .pools = &pool, .pools_count = 1, .services = &service, .services_count = 1};
-	struct compile_image *image;
-	struct problem problem;
-
-	(void)state;
-	pool.backends[0].takes_new = false;
-	pool.backends[1].takes_new = pool.backends[1].keeps_old = false;
-	assert_int_equal(compile_build(&model, &image, &problem), 0);
-	assert_int_equal(image->rings[0].size, 0);
-	assert_int_equal(image->pools[0].size, 1021);
-	compile_free(image);
-	free(pool.backends);
 }
 
 static void compile_build_protects_have_a_bit_a_prefix(void **state)
@@ -281,7 +267,8 @@ struct oversize {
 	struct config_ports ports[2];
 	struct model model;
 	struct model_service model_services[WEIR_MAX_SERVICES + 1];
-	struct model_pool pools[65];
+	struct model_route routes[65];
+	struct model_pool pool;
 	struct model_limit limits[WEIR_MAX_LIVE_LIMITS + 1];
 	struct addr addresses[WEIR_MAX_VIPS + 1];
 	struct prefix prefixes[WEIR_MAX_PROTECT + 1];
@@ -290,6 +277,8 @@ struct oversize {
 static void with_services(struct oversize *o, size_t count)
 {
 	o->config.services_count = o->model.services_count = count;
+	o->model.routes_count = 1;
+	o->routes[0] = (struct model_route){.pool = -1, .ring_size = 11};
 	for (size_t i = 0; i < count; i++)
 		o->model_services[i] = (struct model_service){.config = &o->services[i], .pool = -1};
 }
@@ -328,17 +317,17 @@ static void with_limits(struct oversize *o, size_t count)
 	o->model.limits_count = count;
 }
 
-static void with_pools(struct oversize *o, size_t count)
+static void with_routes(struct oversize *o, size_t count)
 {
-	o->model.pools_count = count;
+	o->model.routes_count = count;
 	for (size_t i = 0; i < count; i++)
-		o->pools[i].ring_size = 65536;
+		o->routes[i] = (struct model_route){.pool = -1, .ring_size = 65536};
 }
 
 static void with_ring(struct oversize *o, size_t count)
 {
 	o->model.pools_count = 1;
-	o->pools[0].ring_size = count;
+	o->pool.ring_size = count;
 }
 
 static void compile_build_fault_14_what_exceeds_a_capacity_is_refused_by_name(void **state)
@@ -353,7 +342,7 @@ static void compile_build_fault_14_what_exceeds_a_capacity_is_refused_by_name(vo
 		{"WEIR_MAX_VIPS", "addresses", with_vips, WEIR_MAX_VIPS, 1},
 		{"WEIR_MAX_PORTS", "tcp/any", with_ports, WEIR_MAX_PORTS, 2},
 		{"WEIR_MAX_LIVE_LIMITS", "limits", with_limits, WEIR_MAX_LIVE_LIMITS, 1},
-		{"WEIR_MAX_RING_SLOTS", "ring_size", with_pools, WEIR_MAX_RING_SLOTS / (2 * 65536), 1},
+		{"WEIR_MAX_RING_SLOTS", "ring_size", with_routes, WEIR_MAX_RING_SLOTS / (2 * 65536), 1},
 		{"WEIR_MAX_RING)", "ring_size", with_ring, WEIR_MAX_RING, 1},
 	};
 
@@ -368,7 +357,8 @@ static void compile_build_fault_14_what_exceeds_a_capacity_is_refused_by_name(vo
 			assert_non_null(o);
 			o->config.services = o->services;
 			o->model = (struct model){.config = &o->config,
-						  .pools = o->pools,
+						  .pools = &o->pool,
+						  .routes = o->routes,
 						  .services = o->model_services,
 						  .limits = o->limits};
 			rows[i].fill(o, rows[i].most + (over ? rows[i].step : 0));
@@ -386,7 +376,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compile_build_services_share_pools_and_vips),
-		cmocka_unit_test(compile_build_pool_where_nobody_takes_new_has_no_ring),
 		cmocka_unit_test(compile_build_protects_have_a_bit_a_prefix),
 		cmocka_unit_test(compile_build_nothing_configured_is_an_empty_image),
 		cmocka_unit_test(compile_build_protected_icmp_port_is_refused),

@@ -38,6 +38,12 @@ static json_t *handle(void *arg, const struct control_peer *peer, const char *co
 		return json_pack("{s:O, s:i}", "arguments", arguments, "uid", (int)peer->uid);
 	if (!strcmp(command, "large"))
 		return json_pack("{s:o}", "text", json_sprintf("%0*d", 3 << 20, 0));
+	if (!strcmp(command, "oversize"))
+		return json_pack("{s:o}", "text", json_sprintf("%0*d", CONTROL_FRAME_MAX, 0));
+	if (!strcmp(command, "garbled")) {
+		problem_set(problem, -ENOENT, "/tmp/\xff: no such file");
+		return NULL;
+	}
 	problem_set(problem, -ENOENT, "unknown command \"%s\"", command);
 	problem_hint(problem, "try echo");
 	return NULL;
@@ -406,9 +412,26 @@ static void peer_allowed_by_user_and_group(void **state)
 	close_server(&fixture);
 }
 
+/* Whatever an answer holds, the client gets one. */
+static void call_answer_that_no_frame_takes_is_an_error(void **state)
+{
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+	json_t *result = NULL;
+
+	(void)state;
+	open_server(&fixture, 5000, 5000);
+	assert_int_equal(control_call(fixture.path, "oversize", NULL, DEADLINE_MS, &result, &problem), -EREMOTEIO);
+	assert_string_equal(problem.text, "the answer is larger than 16 MiB, the most that a frame takes");
+	assert_int_equal(control_call(fixture.path, "garbled", NULL, DEADLINE_MS, &result, &problem), -EREMOTEIO);
+	assert_string_equal(problem.text, "/tmp/?: no such file");
+	assert_null(result);
+	close_server(&fixture);
+}
+
 static void socket_stale_is_replaced_live_is_not(void **state)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/tmp/weir-control-stale.sock"};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct control_server *first = NULL, *second = NULL;
 	struct problem problem = {0};
 	uv_loop_t loop;
@@ -416,6 +439,7 @@ static void socket_stale_is_replaced_live_is_not(void **state)
 	int fd;
 
 	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/weir-control-stale-%d.sock", getpid());
 	unlink(address.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -445,9 +469,9 @@ static void socket_place_taken_by_a_file_left_alone(void **state)
 	close(fd);
 	assert_int_equal(uv_loop_init(&loop), 0);
 	assert_int_equal(control_server_open(&loop, path, NULL, handle, NULL, &server, &problem), -EEXIST);
-	assert_int_equal(
-		control_server_open(&loop, "/tmp/weir-x.sock", "no-such-group-here", handle, NULL, &server, &problem),
-		-ENOENT);
+	assert_int_equal(control_server_open(&loop, "/tmp/weir-no-group/control.sock", "no-such-group-here", handle,
+					     NULL, &server, &problem),
+			 -ENOENT);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
@@ -459,6 +483,7 @@ int main(void)
 		cmocka_unit_test(frame_encode_round_trip),
 		cmocka_unit_test(call_round_trip),
 		cmocka_unit_test(call_large_request),
+		cmocka_unit_test(call_answer_that_no_frame_takes_is_an_error),
 		cmocka_unit_test(call_without_server),
 		cmocka_unit_test(connection_carries_several_requests),
 		cmocka_unit_test(refused_with_an_error_frame),

@@ -360,6 +360,46 @@ static void kernel_attach_fault_21_device_recreated_or_renamed_is_attached_anew(
 	kernel_free(kernel);
 }
 
+static __u32 link_id(const struct pinned *pinned, const char *name)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	char path[128];
+	int fd;
+
+	pin_path(pinned, name, path);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	close(fd);
+	return info.id;
+}
+
+/* Neither link is given up in between: both devices are filtered all the time. */
+static void kernel_attach_two_devices_that_swap_names_keep_their_links(void **state)
+{
+	struct pinned *pinned = *state;
+	struct kernel *kernel = load(pinned);
+	__u32 first, second;
+
+	ip("link add wk0 type veth peer name wk1");
+	attach(pinned, kernel, "wk0", KERNEL_ATTACH_AUTO, false);
+	attach(pinned, kernel, "wk1", KERNEL_ATTACH_AUTO, false);
+	first = link_id(pinned, "link-wk0");
+	second = link_id(pinned, "link-wk1");
+	ip("link set wk0 name wk9");
+	ip("link set wk1 name wk0");
+	ip("link set wk9 name wk1");
+	attach(pinned, kernel, "wk0", KERNEL_ATTACH_AUTO, false);
+	assert_int_equal(link_of(pinned, "wk1").mode, 2);
+	attach(pinned, kernel, "wk1", KERNEL_ATTACH_AUTO, false);
+	assert_int_equal(link_id(pinned, "link-wk0"), second);
+	assert_int_equal(link_id(pinned, "link-wk1"), first);
+	assert_int_equal(link_of(pinned, "+").mode, -1);
+	ip("link del wk0");
+	kernel_free(kernel);
+}
+
 static void kernel_attach_foreign_program_is_refused_with_its_id(void **state)
 {
 	struct pinned *pinned = *state;
@@ -443,6 +483,7 @@ int main(void)
 		PINNED_TEST(kernel_test_run_traced_packet_gives_outcome),
 		PINNED_TEST(kernel_attach_again_updates_the_link_in_place),
 		PINNED_TEST(kernel_attach_fault_21_device_recreated_or_renamed_is_attached_anew),
+		PINNED_TEST(kernel_attach_two_devices_that_swap_names_keep_their_links),
 		PINNED_TEST(kernel_attach_foreign_program_is_refused_with_its_id),
 		PINNED_TEST(kernel_attach_mtu_too_large_is_generic_or_refused_with_cause),
 		PINNED_TEST(kernel_attach_mode_that_is_refused_keeps_the_former_one),

@@ -362,8 +362,29 @@ static void model_build_ring_size_is_of_the_configuration_not_of_health(void **s
 	build(edge);
 	set_states(edge, 0, "DDDx");
 	build(edge);
-	assert_int_equal(edge->model->pools[0].ring_size, 1021);
+	assert_int_equal(edge->model->pools[0].ring_size, MODEL_RING_SIZE);
 	assert_int_equal(edge->model->pools[1].ring_size, 251);
+	assert_int_equal(edge->model->routes[0].ring_size, MODEL_RING_SIZE);
+	free_edge(edge);
+}
+
+/* Whichever pool serves. */
+static void model_build_services_of_the_same_pools_share_a_route(void **state)
+{
+	struct edge *edge = make_edge(2, 2);
+	struct config_service services[3] = {edge->service, edge->service, edge->service};
+
+	(void)state;
+	strcpy(services[1].name, "one");
+	services[1].pools_count = 1;
+	strcpy(services[2].name, "like www");
+	edge->pools[1].ring_size = 509;
+	edge->config.services = services;
+	edge->config.services_count = ARRAY_SIZE(services);
+	build(edge);
+	assert_int_equal(edge->model->routes_count, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+		assert_int_equal(edge->model->services[i].route, i % 2);
 	free_edge(edge);
 }
 
@@ -468,6 +489,7 @@ int main(void)
 		cmocka_unit_test(model_build_names_of_one_model_never_share_an_id),
 		cmocka_unit_test(model_build_source_is_configured_asked_for_or_unknown),
 		cmocka_unit_test(model_build_ring_size_is_of_the_configuration_not_of_health),
+		cmocka_unit_test(model_build_services_of_the_same_pools_share_a_route),
 		cmocka_unit_test(model_build_long_backend_name_is_refused),
 		cmocka_unit_test(model_build_limits_are_in_the_programs_units),
 		cmocka_unit_test(model_build_limit_lets_exactly_its_burst_pass_at_once),

@@ -400,6 +400,26 @@ static void export_bad_url_refused(void **state)
 	}
 }
 
+static void export_secrets_of_the_url_are_not_shown(void **state)
+{
+	static const char after_the_scheme[] = "://edge:swordfish@127.0.0.1:9/v1/metrics?token=swordfish#swordfish";
+	struct problem problem = {"", ""};
+	struct world world;
+
+	(void)state;
+	world_open(&world, EMPTY_ANSWER);
+	snprintf(world.options.url, sizeof(world.options.url), "ftp%s", after_the_scheme);
+	assert_int_equal(telemetry_otlp_open(&world.loop, world.http, &world.options, take_snapshot, &world,
+					     &world.otlp, &problem),
+			 -EINVAL);
+	assert_null(strstr(problem.text, "swordfish"));
+	assert_null(strstr(problem.hint, "swordfish"));
+	snprintf(world.options.url, sizeof(world.options.url), "http%s", after_the_scheme);
+	world_export(&world);
+	assert_string_equal(telemetry_otlp_where(world.otlp), "http://127.0.0.1:9/v1/metrics");
+	world_close(&world);
+}
+
 static void export_closed_while_sending_leaves_nothing(void **state)
 {
 	struct world world;
@@ -426,6 +446,7 @@ int main(void)
 		cmocka_unit_test(export_backs_off),
 		cmocka_unit_test(export_failing_source_sends_nothing),
 		cmocka_unit_test(export_bad_url_refused),
+		cmocka_unit_test(export_secrets_of_the_url_are_not_shown),
 		cmocka_unit_test(export_closed_while_sending_leaves_nothing),
 	};
 

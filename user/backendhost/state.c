@@ -2,6 +2,7 @@
 /* The state file of a backend host: JSON, replaced whole. */
 #include "state.h"
 #include "../base/file.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <jansson.h>
@@ -10,12 +11,6 @@
 
 #define STATE_FILE_MAX	   (1 << 20)
 #define STATE_FILE_VERSION 1
-
-static void release_json(json_t **json)
-{
-	json_decref(*json);
-}
-#define AUTO_JSON __attribute__((cleanup(release_json)))
 
 unsigned long state_netns(void)
 {

@@ -78,6 +78,26 @@ int prefix_parse(const char *text, struct prefix *out)
 	return host_bits ? -ERANGE : 0;
 }
 
+int prefix_read(const char *text, struct prefix *out, struct problem *problem)
+{
+	struct prefix prefix = {};
+	char meant[ADDR_TEXT_MAX];
+	int error = prefix_parse(text, &prefix);
+
+	if (error == -ERANGE) {
+		problem_set(problem, -EINVAL, "%.60s has bits set beyond its length", text);
+		problem_hint(problem, "was %s meant?", prefix_format(&prefix, meant));
+		return -EINVAL;
+	}
+	if (error) {
+		problem_set(problem, error, "\"%.60s\" is not an address or a prefix", text);
+		problem_hint(problem, "write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
+		return error;
+	}
+	*out = prefix;
+	return 0;
+}
+
 char *addr_format(const struct addr *addr, char *out)
 {
 	int family = addr->family == WEIR_IPV4 ? AF_INET : AF_INET6;
@@ -137,6 +157,13 @@ int addr_compare(const struct addr *a, const struct addr *b)
 	if (a->family != b->family)
 		return a->family < b->family ? -1 : 1;
 	return memcmp(&a->bytes, &b->bytes, sizeof(a->bytes));
+}
+
+int prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	int order = addr_compare(&a->addr, &b->addr);
+
+	return order ? order : (a->length > b->length) - (a->length < b->length);
 }
 
 /* The discard port: connecting a datagram socket sends nothing, any port would do. */

@@ -2,6 +2,7 @@
 /* `weir apply`: makes a configuration the live policy. */
 #include "cli.h"
 #include "../base/file.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include "../config/config.h"
 #include <errno.h>
@@ -125,8 +126,8 @@ int cli_apply(int argc, char **argv)
 	if (check_text(&options, text, size))
 		return CLI_FAILED;
 	path = realpath(options.path, NULL);
-	arguments = json_pack("{s:s, s:s%, s:b}", "path", path ? path : options.path, "text", text, size, "dry_run",
-			      options.dry_run);
+	arguments = json_pack("{s:o, s:s%, s:b}", "path", json_text(path ? path : options.path), "text", text, size,
+			      "dry_run", options.dry_run);
 	if (options.base)
 		json_object_set_new(arguments, "base", json_integer(options.base_number));
 	err = cli_ask(options.socket, "apply", arguments, &result);

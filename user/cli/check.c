@@ -2,9 +2,11 @@
 /* `weir check`: validates a configuration, says how big it is and what it would change. */
 #include "cli.h"
 #include "../base/file.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include "../compile/compile.h"
 #include "../config/config.h"
+#include "../controller/controller.h"
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -90,8 +92,8 @@ static json_t *compare_with_live(const struct options *options)
 
 	if (file_read(options->path, CONFIG_MAX_BYTES, &text, &size))
 		return json_null();
-	arguments =
-		json_pack("{s:s, s:s%, s:b}", "path", path ? path : options->path, "text", text, size, "dry_run", 1);
+	arguments = json_pack("{s:o, s:s%, s:b}", "path", json_text(path ? path : options->path), "text", text, size,
+			      "dry_run", 1);
 	err = cli_call(options->socket, "apply", arguments, &result, &problem);
 	json_decref(arguments);
 	if (err)
@@ -99,6 +101,15 @@ static json_t *compare_with_live(const struct options *options)
 	changes = json_incref(json_object_get(result, "changes"));
 	json_decref(result);
 	return changes ? changes : json_null();
+}
+
+static json_t *list_warnings(const struct config *config)
+{
+	json_t *warnings = cli_config_dangers(config), *paths = controller_path_warnings(config);
+
+	json_array_extend(warnings, paths);
+	json_decref(paths);
+	return warnings;
 }
 
 static void print_lines(const char *heading, const json_t *lines, const char *bullet)
@@ -172,7 +183,7 @@ int cli_check(int argc, char **argv)
 		config_free(config);
 		return cli_fail(&problem);
 	}
-	report = json_pack("{s:b, s:o, s:o, s:o}", "valid", 1, "sizes", sizes, "warnings", cli_config_dangers(config),
+	report = json_pack("{s:b, s:o, s:o, s:o}", "valid", 1, "sizes", sizes, "warnings", list_warnings(config),
 			   "changes", compare_with_live(&options));
 	config_free(config);
 	if (options.json)

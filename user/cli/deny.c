@@ -2,6 +2,7 @@
 /* `weir deny` and `weir allow`: the live entries. */
 #include "cli.h"
 #include "import.h"
+#include "../base/text.h"
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -39,6 +40,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 			argp_error(state, "--for takes a duration such as 90s, 5m, 1h, 2d or 1w");
 		return 0;
 	case 'n':
+		for (const char *at = value; *at; at += text_sequence(at))
+			if (!text_sequence(at))
+				argp_error(state, "--note takes text in UTF-8");
 		options->note = value;
 		return 0;
 	case 'F':
@@ -67,17 +71,42 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	}
 }
 
+/* Page after page, as {"entries": [...]}. */
+static int fetch_list(const struct options *options, json_t **list)
+{
+	json_t *entries = json_array(), *arguments = NULL, *page;
+	char command[16];
+	bool more;
+
+	snprintf(command, sizeof(command), "%s.list", options->list);
+	do {
+		page = NULL;
+		if (cli_ask(options->socket, command, arguments, &page)) {
+			json_decref(entries);
+			return CLI_FAILED;
+		}
+		json_array_extend(entries, json_object_get(page, "entries"));
+		more = json_is_true(json_object_get(page, "more")) && json_array_size(entries);
+		json_decref(page);
+		if (more)
+			arguments = json_pack(
+				"{s:O}", "after",
+				json_object_get(json_array_get(entries, json_array_size(entries) - 1), "prefix"));
+	} while (more);
+	*list = json_pack("{s:o}", "entries", entries);
+	return CLI_DONE;
+}
+
 static int print_list(const struct options *options)
 {
 	static const char *const headings[] = {"PREFIX", "ADDED", "ENDS IN", "NOTE"};
 	struct cli_table table = {.align = "lrrl"};
 	long long now = (long long)time(NULL);
 	json_t *result = NULL, *row;
-	char command[16], age[CLI_AGE_MAX];
+	char age[CLI_AGE_MAX];
 	size_t i;
 
-	snprintf(command, sizeof(command), "%s.list", options->list);
-	if (cli_ask(options->socket, command, NULL, &result))
+	if (fetch_list(options, &result))
 		return CLI_FAILED;
 	if (options->json)
 		return cli_print_json(result);
@@ -145,7 +174,7 @@ static int run(const struct argp *argp, const char *list, int argc, char **argv)
 static const struct argp_option option_list[] = {
 	{"for", 'f', "TIME", 0, "End the entries by themselves after 90s, 5m, 1h, 2d, 1w (default: never)", 0},
 	{"note", 'n', "TEXT", 0, "Why, to be shown in the list", 0},
-	{"force", 'F', 0, 0, "Deny all of a family although nothing is protected", 0},
+	{"force", 'F', 0, 0, "Deny even what would cut off everybody, or a backend's health checks", 0},
 	{"json", 'j', 0, 0, "Print the result as JSON", 0},
 	{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
 	{0},

@@ -6,29 +6,14 @@
 #include <errno.h>
 #include <string.h>
 
-static int check_prefix(const char *text, struct problem *problem)
-{
-	char meant[ADDR_TEXT_MAX];
-	struct prefix prefix;
-	int err = prefix_parse(text, &prefix);
-
-	if (err == -ERANGE) {
-		problem_set(problem, err, "%.80s has bits set beyond its length", text);
-		problem_hint(problem, "was %s meant?", prefix_format(&prefix, meant));
-	} else if (err) {
-		problem_set(problem, err, "\"%.80s\" is not an address or a prefix", text);
-		problem_hint(problem, "write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
-	}
-	return err;
-}
-
 int import_check(const json_t *words, json_t **prefixes, struct problem *problem)
 {
+	struct prefix prefix;
 	const json_t *word;
 	size_t i;
 
 	json_array_foreach(words, i, word) {
-		int err = check_prefix(json_string_value(word), problem);
+		int err = prefix_read(json_string_value(word), &prefix, problem);
 
 		if (err)
 			return err;
@@ -50,11 +35,12 @@ static int read_lines(FILE *file, const char *name, json_t *list, struct problem
 {
 	AUTO_FREE char *line = NULL;
 	struct problem reason = {0};
+	struct prefix prefix;
 	size_t room = 0;
 
 	for (unsigned long number = 1; getline(&line, &room, file) >= 0; number++) {
 		char *word = strip(line);
-		int err = *word ? check_prefix(word, &reason) : 0;
+		int err = *word ? prefix_read(word, &prefix, &reason) : 0;
 
 		if (err) {
 			problem_set(problem, err, "%s:%lu: %s; nothing was changed", name, number, reason.text);

@@ -253,9 +253,9 @@ int cli_replay(int argc, char **argv)
 		.doc = "Send a capture through the program itself, over the live tables or a candidate's, and say what "
 		       "it "
 		       "would do with each packet. Nothing live is counted, limited or sent. Needs root."
-		       "\vWhere the host has no route or neighbour for a backend, a next hop is assumed, and the line "
-		       "says "
-		       "so.\n\nExamples:\n  tcpdump -i eth0 -s 0 -c 10000 -w sample.pcap\n"
+		       "\vWith -c, where the host has no route or neighbour for a backend, a next hop is assumed, and "
+		       "the "
+		       "line says so.\n\nExamples:\n  tcpdump -i eth0 -s 0 -c 10000 -w sample.pcap\n"
 		       "  weir replay --pcap sample.pcap                 against what is live\n"
 		       "  weir replay --pcap sample.pcap -c new.yaml --json | jq -r .reason | sort | uniq -c",
 	};

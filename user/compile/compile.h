@@ -18,8 +18,8 @@ struct compile_port {
 	__u32 value; /* index of the service */
 };
 
-/* Where a pool's two slot areas lie in slots[]: area a starts at base + a * size. */
-struct compile_pool {
+/* Where a route's two slot areas lie in slots[]: area a starts at base + a * size. */
+struct compile_route {
 	uint32_t base, size;
 };
 
@@ -36,15 +36,15 @@ struct compile_image {
 	size_t ports_count;
 	struct weir_service *services;
 	size_t services_count;
-	struct weir_ring *rings;       /* as services; at first every ring lies in area 0 of its pool */
+	struct weir_ring *rings;       /* as services; at first every ring lies in area 0 of its route */
 	struct weir_backend *backends; /* [highest id + 1] */
 	size_t backends_count;
-	struct weir_slot *slots; /* area 0 of each pool filled, area 1 zero */
+	struct weir_slot *slots; /* area 0 of each route filled and settled, area 1 zero */
 	size_t slots_count;
 	struct weir_limit *limits;
 	size_t limits_count;
-	struct compile_pool *pools; /* as model.pools */
-	size_t pools_count;
+	struct compile_route *routes; /* as model.routes */
+	size_t routes_count;
 };
 
 /* 0, or -E2BIG with the capacity's name in *problem, -EINVAL for what the tables cannot say (a protected port of ICMP),
@@ -52,15 +52,16 @@ struct compile_image {
 int compile_build(const struct model *model, struct compile_image **out, struct problem *problem);
 void compile_free(struct compile_image *image);
 
-/* The slots of one pool's ring (pool->ring_size of them into out) by Maglev over the backends that take new flows,
- * weighted. Deterministic in the set of (name, weight): their order does not matter. before (may be NULL) is the
- * ring that it replaces: a slot whose backend changes while the old one keeps its flows comes out in transition
- * with previous set; an unfinished transition of a slot that does not change again is carried over. All slots are
- * zero when nobody takes new flows. 0 or -ENOMEM. */
-int compile_ring(const struct model_pool *pool, const struct weir_slot *before, struct weir_slot *out);
+/* The size slots of a ring (zero before) by Maglev over the backends of pool (may be NULL: nobody) that take new flows,
+ * weighted; all settled. Deterministic in the set of (name, weight): their order does not matter. All slots are zero
+ * when nobody takes new flows. 0 or -ENOMEM. */
+int compile_ring(const struct model_pool *pool, uint32_t size, struct weir_slot *slots);
 
-/* The ring sizes that are used: the smallest prime of {1021, 4093, 16381, 65537} with at least 100 slots a backend
- * (65537 beyond). */
-uint32_t compile_ring_size(size_t backends);
+/* Makes settled slots the successors of before: one whose backend changes while the old one keeps its flows comes out
+ * in transition with previous set; an unfinished transition of a slot that does not change again is carried over. A
+ * ring of another size is taken proportionally: flows on the wrong side of a slot's border are lost. now_s is the
+ * second of CLOCK_MONOTONIC, modulo 2^16. */
+void compile_ring_follow(const struct model *model, const struct weir_slot *before, uint32_t before_size,
+			 uint16_t now_s, struct weir_slot *slots, uint32_t size);
 
 #endif

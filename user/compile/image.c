@@ -19,7 +19,7 @@ void compile_free(struct compile_image *image)
 	free(image->backends);
 	free(image->slots);
 	free(image->limits);
-	free(image->pools);
+	free(image->routes);
 	free(image);
 }
 
@@ -36,34 +36,43 @@ int compile_refuse(struct problem *problem, const char *what, unsigned long long
 	return -E2BIG;
 }
 
-/* Both areas of each pool, one pool after the other. */
-static int place_pools(const struct model *model, struct compile_image *image, struct problem *problem)
+static int check_pools(const struct model *model, struct problem *problem)
 {
-	uint64_t slots = 0;
-
-	image->pools = calloc(model->pools_count ?: 1, sizeof(*image->pools));
-	if (!image->pools)
-		return -ENOMEM;
 	for (size_t i = 0; i < model->pools_count; i++) {
 		const struct model_pool *pool = &model->pools[i];
 
-		if (pool->ring_size > WEIR_MAX_RING) {
-			problem_set(problem, -E2BIG,
-				    "pool \"%s\": a ring of %u slots, but at most %u fit (WEIR_MAX_RING)", pool->name,
-				    pool->ring_size, WEIR_MAX_RING);
-			problem_hint(problem, "lower the pool's `ring_size`, or leave it out");
-			return -E2BIG;
-		}
-		image->pools[i] = (struct compile_pool){.base = slots, .size = pool->ring_size};
-		slots += 2ull * pool->ring_size;
-		if (slots > WEIR_MAX_RING_SLOTS)
-			break;
+		if (pool->ring_size <= WEIR_MAX_RING)
+			continue;
+		problem_set(problem, -E2BIG, "pool \"%s\": a ring of %u slots, but at most %u fit (WEIR_MAX_RING)",
+			    pool->name, pool->ring_size, WEIR_MAX_RING);
+		problem_hint(problem, "lower the pool's `ring_size`, or leave it out");
+		return -E2BIG;
 	}
-	if (slots > WEIR_MAX_RING_SLOTS)
-		return compile_refuse(problem, "slots are needed by the first pools alone (two rings each)", slots,
-				      "WEIR_MAX_RING_SLOTS", WEIR_MAX_RING_SLOTS,
-				      "set a smaller `ring_size` on the pools, or join pools");
-	image->pools_count = model->pools_count;
+	return 0;
+}
+
+/* Both areas of each route, one route after the other. */
+static int place_routes(const struct model *model, struct compile_image *image, struct problem *problem)
+{
+	uint64_t slots = 0;
+
+	image->routes = calloc(model->routes_count ?: 1, sizeof(*image->routes));
+	if (!image->routes)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->routes_count; i++) {
+		uint32_t size = model->routes[i].ring_size;
+
+		image->routes[i] = (struct compile_route){.base = slots, .size = size};
+		slots += 2ull * size;
+		if (slots > WEIR_MAX_RING_SLOTS)
+			return compile_refuse(problem,
+					      "slots are needed by the first services alone (two rings for each list "
+					      "of pools that services have)",
+					      slots, "WEIR_MAX_RING_SLOTS", WEIR_MAX_RING_SLOTS,
+					      "set a smaller `ring_size` on the pools, or give more services the same "
+					      "pools");
+	}
+	image->routes_count = model->routes_count;
 	image->slots_count = slots;
 	return 0;
 }
@@ -73,8 +82,10 @@ static int fill_rings(const struct model *model, struct compile_image *image)
 	image->slots = calloc(image->slots_count ?: 1, sizeof(*image->slots));
 	if (!image->slots)
 		return -ENOMEM;
-	for (size_t i = 0; i < model->pools_count; i++) {
-		int error = compile_ring(&model->pools[i], NULL, image->slots + image->pools[i].base);
+	for (size_t i = 0; i < model->routes_count; i++) {
+		const struct model_route *route = &model->routes[i];
+		int error = compile_ring(route->pool < 0 ? NULL : &model->pools[route->pool], route->ring_size,
+					 image->slots + image->routes[i].base);
 
 		if (error)
 			return error;
@@ -136,7 +147,9 @@ int compile_build(const struct model *model, struct compile_image **out, struct 
 	if (!error)
 		error = fill_limits(model, image, problem);
 	if (!error)
-		error = place_pools(model, image, problem);
+		error = check_pools(model, problem);
+	if (!error)
+		error = place_routes(model, image, problem);
 	if (!error)
 		error = compile_services(model, image, problem);
 	if (!error)

@@ -17,8 +17,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define SEAT_BITS 14 /* of a turn's key, below its time */
-#define TIME_BITS 30 /* of the fraction of a turn's time */
+#define SEAT_BITS 14	/* of a turn's key, below its time */
+#define TIME_BITS 30	/* of the fraction of a turn's time */
+#define AGE_MAX_S 32768 /* with two settling times of at most 4 hours more, below 2^16 */
 _Static_assert(WEIR_MAX_BACKENDS <= 1 << SEAT_BITS, "a seat fits its bits");
 _Static_assert(WEIR_MAX_RING < 1 << (64 - SEAT_BITS - TIME_BITS), "the last turn's time fits");
 
@@ -87,8 +88,8 @@ static void sift_down(uint64_t *heap, size_t count, size_t at)
 	heap[at] = key;
 }
 
-/* Fills owners[size], which is all zero, with the ids of the seats. */
-static void populate(struct seat *seats, uint64_t *heap, size_t count, uint16_t *owners, uint32_t size)
+/* Fills slots[size], which are all zero, with the ids of the seats. */
+static void populate(struct seat *seats, uint64_t *heap, size_t count, struct weir_slot *slots, uint32_t size)
 {
 	for (size_t i = 0; i < count; i++)
 		heap[i] = turn_key(&seats[i], i);
@@ -98,37 +99,37 @@ static void populate(struct seat *seats, uint64_t *heap, size_t count, uint16_t 
 		size_t index = heap[0] & ((1u << SEAT_BITS) - 1);
 		struct seat *seat = &seats[index];
 
-		while (owners[seat->place]) {
+		while (slots[seat->place].current) {
 			seat->place += seat->skip;
 			if (seat->place >= size)
 				seat->place -= size;
 		}
-		owners[seat->place] = seat->id;
+		slots[seat->place].current = seat->id;
 		seat->turns++;
 		heap[0] = turn_key(seat, index);
 		sift_down(heap, count, 0);
 	}
 }
 
-static int build_owners(const struct model_pool *pool, uint16_t *owners)
+int compile_ring(const struct model_pool *pool, uint32_t size, struct weir_slot *slots)
 {
-	struct seat *seats AUTO_FREE = calloc(pool->backends_count ?: 1, sizeof(*seats));
-	uint64_t *heap AUTO_FREE = calloc(pool->backends_count ?: 1, sizeof(*heap));
-	size_t count = 0;
+	size_t most = pool ? pool->backends_count : 0, count = 0;
+	struct seat *seats AUTO_FREE = calloc(most ?: 1, sizeof(*seats));
+	uint64_t *heap AUTO_FREE = calloc(most ?: 1, sizeof(*heap));
 
 	if (!seats || !heap)
 		return -ENOMEM;
-	for (size_t i = 0; i < pool->backends_count; i++) {
+	for (size_t i = 0; i < most; i++) {
 		const struct model_backend *backend = &pool->backends[i];
 
 		if (!backend->takes_new)
 			continue;
 		seats[count] = (struct seat){.name = backend->name, .id = backend->id, .weight = backend->weight};
-		seat_take_place(&seats[count++], pool->ring_size);
+		seat_take_place(&seats[count++], size);
 	}
 	qsort(seats, count, sizeof(*seats), compare_seats);
 	if (count)
-		populate(seats, heap, count, owners, pool->ring_size);
+		populate(seats, heap, count, slots, size);
 	return 0;
 }
 
@@ -156,9 +157,9 @@ static bool id_set_has(const struct id_set *set, uint32_t id)
  *   /= A   exceptions    not B          exceptions    0          flows of others may be recorded
  *   /= B   settled       not B          settled       0          nothing to keep
  *
- * Removed, down and disabled backends do not live; backend 0 (nobody served) does not either.
+ * Removed, down and disabled backends do not live; backend 0 (nobody serves) does not either, and B and C may be it.
  */
-static struct weir_slot slot_follow(struct weir_slot before, uint16_t owner, const struct id_set *alive)
+static struct weir_slot slot_change(struct weir_slot before, uint16_t owner, const struct id_set *alive)
 {
 	bool previous_lives = id_set_has(alive, before.previous);
 	struct weir_slot after = {.current = owner};
@@ -187,32 +188,45 @@ static struct weir_slot slot_follow(struct weir_slot before, uint16_t owner, con
 	return after;
 }
 
-int compile_ring(const struct model_pool *pool, const struct weir_slot *before, struct weir_slot *out)
+/* The second when a slot became unsettled is kept for as long as it stays so: what was recorded since then is heeded.
+ * In a slot that keeps changing it is drawn along, so that its age does not wrap: flows that have been quiet for
+ * longer are given up. */
+static struct weir_slot slot_follow(struct weir_slot before, uint16_t owner, const struct id_set *alive, uint16_t now_s)
 {
-	uint16_t *owners AUTO_FREE = calloc(pool->ring_size ?: 1, sizeof(*owners));
-	struct id_set alive = {{0}};
-	int error = owners ? build_owners(pool, owners) : -ENOMEM;
+	struct weir_slot after = slot_change(before, owner, alive);
 
-	if (error)
-		return error;
-	for (size_t i = 0; i < pool->backends_count; i++)
-		if (pool->backends[i].keeps_old)
-			alive.words[pool->backends[i].id / 64] |= 1ull << pool->backends[i].id % 64;
-	for (uint32_t i = 0; i < pool->ring_size; i++) {
-		if (before && owners[i])
-			out[i] = slot_follow(before[i], owners[i], &alive);
-		else
-			out[i] = (struct weir_slot){.current = owners[i]};
-	}
-	return 0;
+	if (after.state == WEIR_SLOT_SETTLED)
+		return after;
+	if (before.state == WEIR_SLOT_SETTLED)
+		after.since_s = now_s;
+	else if ((uint16_t)(now_s - before.since_s) > AGE_MAX_S)
+		after.since_s = now_s - AGE_MAX_S;
+	else
+		after.since_s = before.since_s;
+	return after;
 }
 
-uint32_t compile_ring_size(size_t backends)
+static void id_set_fill(struct id_set *set, const struct model *model)
 {
-	static const uint32_t primes[] = {1021, 4093, 16381, 65537};
+	for (size_t i = 0; i < model->pools_count; i++) {
+		const struct model_pool *pool = &model->pools[i];
 
-	for (size_t i = 0; i < ARRAY_SIZE(primes); i++)
-		if (primes[i] / 100 >= backends)
-			return primes[i];
-	return primes[ARRAY_SIZE(primes) - 1];
+		for (size_t j = 0; j < pool->backends_count; j++)
+			if (pool->backends[j].keeps_old)
+				set->words[pool->backends[j].id / 64] |= 1ull << pool->backends[j].id % 64;
+	}
+}
+
+void compile_ring_follow(const struct model *model, const struct weir_slot *before, uint32_t before_size,
+			 uint16_t now_s, struct weir_slot *slots, uint32_t size)
+{
+	struct id_set alive = {{0}};
+
+	id_set_fill(&alive, model);
+	for (uint32_t i = 0; i < size; i++) {
+		/* The slot that the middle of this one was in. */
+		uint64_t at = (2ull * i + 1) * before_size / (2ull * size);
+
+		slots[i] = slot_follow(before[at], slots[i].current, &alive, now_s);
+	}
 }

@@ -97,14 +97,6 @@ static int fill_ports(const struct config *config, const struct addr *vips, size
 	return 0;
 }
 
-static bool takes_new(const struct model_pool *pool)
-{
-	for (size_t i = 0; i < pool->backends_count; i++)
-		if (pool->backends[i].takes_new)
-			return true;
-	return false;
-}
-
 static int fill_services(const struct model *model, struct compile_image *image)
 {
 	image->services = calloc(model->services_count ?: 1, sizeof(*image->services));
@@ -120,11 +112,10 @@ static int fill_services(const struct model *model, struct compile_image *image)
 			.fallback = service->config->fallback,
 			.affinity = service->config->affinity,
 		};
-		if (service->pool >= 0 && takes_new(&model->pools[service->pool]))
-			image->rings[i] = (struct weir_ring){
-				.base = image->pools[service->pool].base,
-				.size = image->pools[service->pool].size,
-			};
+		image->rings[i] = (struct weir_ring){
+			.base = image->routes[service->route].base,
+			.size = image->routes[service->route].size,
+		};
 	}
 	return 0;
 }

@@ -84,7 +84,7 @@ struct config_pool {
 	struct config_health health;
 	uint8_t panic_below_percent;  /* 0: off. Below this share of healthy backends all of them are used */
 	uint16_t min_healthy;	      /* the pool serves while at least so many are healthy, default 1 */
-	uint32_t ring_size;	      /* 0: chosen by the number of backends */
+	uint32_t ring_size;	      /* 0: the default */
 	struct addr source4, source6; /* of outer headers; family 0: the kernel's choice towards the backend */
 	struct config_place place;
 };

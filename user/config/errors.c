@@ -168,57 +168,6 @@ const char *errors_show(const char *text, char out[SHOWN_MAX])
 	return out;
 }
 
-#define WORD_MAX 64
-
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Edit distance with transpositions of neighbours counted once (optimal string alignment). */
-static unsigned int edit_distance(const char *a, size_t a_size, const char *b, size_t b_size)
-{
-	unsigned int rows[3][WORD_MAX + 1];
-	unsigned int *two_up = rows[0], *up = rows[1], *row = rows[2];
-
-	for (size_t j = 0; j <= b_size; j++)
-		up[j] = (unsigned int)j;
-	for (size_t i = 1; i <= a_size; i++) {
-		unsigned int *recycled = two_up;
-
-		row[0] = (unsigned int)i;
-		for (size_t j = 1; j <= b_size; j++) {
-			row[j] = min3(up[j] + 1, row[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    two_up[j - 2] + 1 < row[j])
-				row[j] = two_up[j - 2] + 1;
-		}
-		two_up = up;
-		up = row;
-		row = recycled;
-	}
-	return up[b_size];
-}
-
-void nearest_try(struct nearest *nearest, const char *candidate)
-{
-	size_t word_size = strlen(nearest->word), size = strlen(candidate);
-	unsigned int distance;
-
-	if (!word_size || word_size > WORD_MAX || !size || size > WORD_MAX)
-		return;
-	distance = edit_distance(nearest->word, word_size, candidate, size);
-	/* A third of the word may be wrong, and never all of it. */
-	if (distance > (size + 2) / 3 || distance >= size)
-		return;
-	if (!nearest->best || distance < nearest->distance) {
-		nearest->best = candidate;
-		nearest->distance = distance;
-	}
-}
-
 const char *nearest_text(const struct nearest *nearest, char out[MEANT_MAX])
 {
 	out[0] = 0;

@@ -3,6 +3,7 @@
 #ifndef WEIR_CONFIG_ERRORS_H
 #define WEIR_CONFIG_ERRORS_H
 
+#include "../base/nearest.h"
 #include "config.h"
 
 #define ERRORS_MAX 50
@@ -34,13 +35,6 @@ void errors_clear(struct error_list *list);
 #define SHOWN_MAX 80
 const char *errors_show(const char *text, char out[SHOWN_MAX]);
 #define SHOWN(text) errors_show((text), (char[SHOWN_MAX]){0})
-
-/* The candidate nearest to a misspelt word, if one is near enough to be meant. */
-struct nearest {
-	const char *word, *best; /* best starts NULL */
-	unsigned int distance;
-};
-void nearest_try(struct nearest *nearest, const char *candidate);
 
 /* "; did you mean "x"?" or "". */
 #define MEANT_MAX 100

@@ -20,7 +20,8 @@ static void read_settle(struct form *form, const struct yaml_node *node, void *o
 {
 	struct config *config = object;
 
-	form_duration(form, node, 100, 86400000, &config->settle_ms);
+	/* The program tells the ages of flows from 16 bits of seconds: see AGE_MAX_S in user/compile/ring.c. */
+	form_duration(form, node, 100, 4 * 3600 * 1000, &config->settle_ms);
 }
 
 void form_steering(struct form *form, const struct yaml_node *node)

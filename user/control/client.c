@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The client's side of the control socket: one blocking call with a deadline. */
 #include "control.h"
+#include "../base/clock.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <poll.h>
@@ -8,14 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return clock_read_ns(CLOCK_MONOTONIC) / NS_PER_MS;
 }
 
 /* Waits until the descriptor is ready or the deadline is over. 0 or -errno. */

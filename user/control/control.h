@@ -15,9 +15,10 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#define CONTROL_FRAME_MAX	   (16u << 20) /* bytes; a request beyond it closes the connection */
-#define CONTROL_CLIENTS_MAX	   64	       /* beyond it a new connection is closed at once, with an error frame */
-#define CONTROL_REQUEST_TIMEOUT_MS 5000	       /* for a whole frame to come in, and for an answer to be taken */
+/* Bytes of a frame: a request beyond it is refused and closes the connection, an answer beyond it becomes an error. */
+#define CONTROL_FRAME_MAX	   (16u << 20)
+#define CONTROL_CLIENTS_MAX	   64	/* beyond it a new connection is closed at once, with an error frame */
+#define CONTROL_REQUEST_TIMEOUT_MS 5000 /* for a whole frame to come in, and for an answer to be taken */
 #define CONTROL_IDLE_TIMEOUT_MS	   30000
 
 struct control_peer {

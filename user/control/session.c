@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One client's connection: gathers a frame, has it answered, writes the answer, and closes what dawdles. */
 #include "session.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <string.h>
@@ -45,11 +46,17 @@ static void set_deadline(struct session *session, unsigned int timeout_ms)
 	uv_timer_start(&session->deadline, on_deadline, timeout_ms, 0);
 }
 
+/* Of whatever bytes: a file's name may be in an error. */
+static json_t *make_error(const char *error, const char *hint)
+{
+	return json_pack("{s:b, s:o, s:o}", "ok", 0, "error", json_text(error), "hint", json_text(hint));
+}
+
 static json_t *make_answer(json_t *result, const struct problem *problem)
 {
 	if (result)
 		return json_pack("{s:b, s:o}", "ok", 1, "result", result);
-	return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", problem->text, "hint", problem->hint);
+	return make_error(problem->text, problem->hint);
 }
 
 static json_t *answer_request(struct session *session, json_t *request)
@@ -88,6 +95,26 @@ static void on_written(uv_write_t *request, int status)
 	serve_buffered(session);
 }
 
+/* A fresh frame with the answer (stolen; may be NULL), or with why there is none. 0 or -errno. */
+static int encode_answer(json_t *json, void **frame, size_t *size)
+{
+	int err = json ? control_frame_encode(json, frame, size) : -ENOMEM;
+	char text[96];
+
+	json_decref(json);
+	if (!err)
+		return 0;
+	if (err == -EMSGSIZE)
+		snprintf(text, sizeof(text), "the answer is larger than %u MiB, the most that a frame takes",
+			 CONTROL_FRAME_MAX >> 20);
+	else
+		snprintf(text, sizeof(text), "the answer cannot be written: %s", strerror(-err));
+	json = make_error(text, err == -EMSGSIZE ? "ask for less at a time" : "");
+	err = json ? control_frame_encode(json, frame, size) : -ENOMEM;
+	json_decref(json);
+	return err;
+}
+
 /* Steals json. */
 static int write_answer(struct session *session, json_t *json)
 {
@@ -95,12 +122,10 @@ static int write_answer(struct session *session, json_t *json)
 	AUTO_FREE void *frame = NULL;
 	uv_buf_t buffer;
 	size_t size;
-	int err;
+	int err = encode_answer(json, &frame, &size);
 
-	err = json && answer ? control_frame_encode(json, &frame, &size) : -ENOMEM;
-	json_decref(json);
-	if (err)
-		return err;
+	if (err || !answer)
+		return err ? err : -ENOMEM;
 	buffer = uv_buf_init(frame, (unsigned int)size);
 	err = uv_write(&answer->request, (uv_stream_t *)&session->pipe, &buffer, 1, on_written);
 	if (err)
@@ -201,7 +226,7 @@ void session_start(struct session *session)
 
 void session_refuse(struct session *session, const char *error, const char *hint)
 {
-	json_t *json = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "hint", hint);
+	json_t *json = make_error(error, hint);
 	AUTO_FREE void *frame = NULL;
 	size_t size;
 

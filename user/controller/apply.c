@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From one configuration to the next: the policy first, then everything that follows it. */
 #include "composition.h"
+#include "../base/json.h"
 #include "../base/log.h"
 #include "../base/scope.h"
 #include <errno.h>
@@ -17,7 +18,25 @@ void controller_warn(json_t *warnings, const char *format, ...)
 	va_end(arguments);
 	log_warning("%s", text);
 	if (warnings)
-		json_array_append_new(warnings, json_string(text));
+		json_array_append_new(warnings, json_text(text));
+}
+
+void controller_warn_all(json_t *warnings, json_t *sentences)
+{
+	const json_t *sentence;
+	size_t i;
+
+	json_array_foreach(sentences, i, sentence)
+		controller_warn(warnings, "%s", json_string_value(sentence));
+	json_decref(sentences);
+}
+
+static void warn_of_routes(const struct controller *controller, const struct config *config, json_t *warnings)
+{
+	json_t *sentences = json_array();
+
+	paths_check_routes(config, controller->routes, sentences);
+	controller_warn_all(warnings, sentences);
 }
 
 void controller_diff(const struct config *old, const struct config *new, json_t *changes)
@@ -60,6 +79,8 @@ int controller_apply(struct controller *controller, struct config *config, json_
 	log_info("generation %u is live, from %s", reconcile_generation(controller->reconcile), config->path);
 	warn_of_restart(controller, config, warnings);
 	interfaces_set(controller, config, at_start, warnings);
+	warn_of_routes(controller, config, warnings);
+	neighbours_keep(controller);
 	err = targets_set(controller);
 	if (err)
 		controller_warn(warnings, "the backends' health checks could not be changed: %s", strerror(-err));

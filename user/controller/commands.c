@@ -10,17 +10,19 @@
  * reload           -                                         generation, changes[], warnings[]
  * deny.add         prefixes[], for_s?, note?, force?         added
  * deny.del         prefixes[]                                deleted
- * deny.list        -                                         entries[]: prefix, added, until (null: no end), note
+ * deny.list        after?                                    entries[]: prefix, added, until (null: no end), note; more
  * allow.add, allow.del, allow.list                           as for deny
  * backend.list     -                                         backends[]
  * backend.drain, backend.disable, backend.enable: name       backends[]: those of that name, as they are now
  * backend.weight   name, weight (null: as configured)        the same
  * health           -                                         backends[] that are checked, with their last result
  *
- * base is the generation that the sender looked at: with another one live, the apply is refused as stale. Times are
- * seconds since 1970.
+ * A list comes in pages that fit into a frame, in the order of the prefixes: while more is true, the next one is asked
+ * for with after, the last prefix of the one before. base is the generation that the sender looked at: with another one
+ * live, the apply is refused as stale. Times are seconds since 1970.
  */
 #include "composition.h"
+#include "../base/json.h"
 #include "../base/log.h"
 #include "../base/scope.h"
 #include <errno.h>
@@ -94,9 +96,9 @@ static json_t *run_apply(struct controller *controller, json_t *arguments, struc
 		json_decref(warnings);
 		return NULL;
 	}
-	return json_pack("{s:I, s:o, s:o, s:b, s:s, s:b}", "generation",
+	return json_pack("{s:I, s:o, s:o, s:b, s:o, s:b}", "generation",
 			 (json_int_t)reconcile_generation(controller->reconcile), "changes", changes, "warnings",
-			 warnings, "dry_run", dry_run, "starts_from", controller->config_path, "same_file",
+			 warnings, "dry_run", dry_run, "starts_from", json_text(controller->config_path), "same_file",
 			 is_same_file(controller, path));
 }
 
@@ -126,9 +128,7 @@ static json_t *run_deny_delete(struct controller *controller, json_t *arguments,
 
 static json_t *run_deny_list(struct controller *controller, json_t *arguments, struct problem *problem)
 {
-	(void)arguments;
-	(void)problem;
-	return command_ban_list(controller, WEIR_BAN_DENY);
+	return command_ban_list(controller, WEIR_BAN_DENY, arguments, problem);
 }
 
 static json_t *run_allow_add(struct controller *controller, json_t *arguments, struct problem *problem)
@@ -143,9 +143,7 @@ static json_t *run_allow_delete(struct controller *controller, json_t *arguments
 
 static json_t *run_allow_list(struct controller *controller, json_t *arguments, struct problem *problem)
 {
-	(void)arguments;
-	(void)problem;
-	return command_ban_list(controller, WEIR_BAN_ALLOW);
+	return command_ban_list(controller, WEIR_BAN_ALLOW, arguments, problem);
 }
 
 static json_t *run_backend_list(struct controller *controller, json_t *arguments, struct problem *problem)

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define WEIGHT_MAX 1000
-
 static const char *find_name(json_t *arguments, struct problem *problem)
 {
 	const char *name = json_string_value(json_object_get(arguments, "name"));
@@ -54,11 +52,12 @@ json_t *command_backend_weight(struct controller *controller, json_t *arguments,
 
 	if (!name)
 		return NULL;
-	if (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= WEIGHT_MAX) {
+	if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+	    json_integer_value(value) <= RECONCILE_WEIGHT_MAX) {
 		weight = (int)json_integer_value(value);
 	} else if (!json_is_null(value)) {
 		problem_set(problem, -EINVAL, "a weight is a whole number from 0 to %d, or null for the configured one",
-			    WEIGHT_MAX);
+			    RECONCILE_WEIGHT_MAX);
 		return NULL;
 	}
 	if (reconcile_backend_weight(controller->reconcile, name, weight, problem))

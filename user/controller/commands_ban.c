@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The commands on the live deny and allow lists: many prefixes at once, all or nothing. */
 #include "composition.h"
-#include "../base/log.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include <ctype.h>
 #include <errno.h>
@@ -9,25 +9,8 @@
 #include <time.h>
 
 #define FOR_MAX_S (10LL * 365 * 86400)
-
-/* One element of the array "prefixes". 0 or -EINVAL. */
-static int read_prefix(const json_t *element, struct prefix *prefix, struct problem *problem)
-{
-	const char *text = json_string_value(element);
-	char meant[ADDR_TEXT_MAX];
-	int err = text ? prefix_parse(text, prefix) : -EINVAL;
-
-	if (err == -ERANGE) {
-		problem_set(problem, -EINVAL, "%.60s has bits set beyond its length", text);
-		problem_hint(problem, "was %s meant?", prefix_format(prefix, meant));
-		return -EINVAL;
-	}
-	if (err) {
-		problem_set(problem, -EINVAL, "\"%.60s\" is not an address or a prefix", text ? text : "");
-		problem_hint(problem, "write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
-	}
-	return err;
-}
+/* Entries of a page: with the longest prefixes and notes it still fits into a frame. */
+#define PAGE_ENTRIES 32768
 
 static json_t *find_prefixes(json_t *arguments, struct problem *problem)
 {
@@ -68,15 +51,11 @@ static int read_end(json_t *arguments, int64_t now, int64_t *until, struct probl
 	return 0;
 }
 
-/* Without anything protected, a deny of everything would cut off the operator too. */
-static int refuse_lockout(const struct controller *controller, const struct prefix *prefix, struct problem *problem)
+static int read_prefix(const json_t *element, struct prefix *prefix, struct problem *problem)
 {
-	if (prefix->length || reconcile_config(controller->reconcile)->protects_count)
-		return 0;
-	problem_set(problem, -EPERM, "denying all of %s with no entry in protect: would cut off everybody, you too",
-		    prefix->addr.family == WEIR_IPV4 ? "IPv4" : "IPv6");
-	problem_hint(problem, "add your own prefix to protect: in the configuration, or insist with --force");
-	return -EPERM;
+	const char *text = json_string_value(element);
+
+	return prefix_read(text ? text : "", prefix, problem);
 }
 
 json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem)
@@ -97,9 +76,9 @@ json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *ar
 		bans[i] = common;
 		if (read_prefix(element, &bans[i].prefix, problem))
 			return NULL;
-		if (list == WEIR_BAN_DENY && !force && refuse_lockout(controller, &bans[i].prefix, problem))
-			return NULL;
 	}
+	if (list == WEIR_BAN_DENY && !force && lockout_refuse(controller, bans, json_array_size(prefixes), problem))
+		return NULL;
 	if (reconcile_ban_add(controller->reconcile, bans, json_array_size(prefixes), problem))
 		return NULL;
 	return json_pack("{s:I}", "added", (json_int_t)json_array_size(prefixes));
@@ -124,19 +103,38 @@ json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t 
 	return json_pack("{s:I}", "deleted", (json_int_t)json_array_size(prefixes));
 }
 
+struct page {
+	json_t *entries;
+	struct prefix after; /* family 0: from the start */
+	bool more;
+};
+
 static void append_ban(void *arg, const struct reconcile_ban *ban)
 {
-	json_t *until = ban->until_s ? json_integer(ban->until_s) : json_null();
+	struct page *page = arg;
 	char text[ADDR_TEXT_MAX];
 
-	json_array_append_new(arg, json_pack("{s:s, s:I, s:o, s:s}", "prefix", prefix_format(&ban->prefix, text),
-					     "added", (json_int_t)ban->added_s, "until", until, "note", ban->note));
+	if (page->more || (page->after.addr.family && prefix_compare(&ban->prefix, &page->after) <= 0))
+		return;
+	if (json_array_size(page->entries) == PAGE_ENTRIES) {
+		page->more = true;
+		return;
+	}
+	json_array_append_new(page->entries,
+			      json_pack("{s:s, s:I, s:o, s:o}", "prefix", prefix_format(&ban->prefix, text), "added",
+					(json_int_t)ban->added_s, "until",
+					ban->until_s ? json_integer(ban->until_s) : json_null(), "note",
+					json_text(ban->note)));
 }
 
-json_t *command_ban_list(struct controller *controller, uint32_t list)
+json_t *command_ban_list(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem)
 {
-	json_t *entries = json_array();
+	const json_t *after = json_object_get(arguments, "after");
+	struct page page = {0};
 
-	reconcile_ban_each(controller->reconcile, list, append_ban, entries);
-	return json_pack("{s:o}", "entries", entries);
+	if (after && read_prefix(after, &page.after, problem))
+		return NULL;
+	page.entries = json_array();
+	reconcile_ban_each(controller->reconcile, list, append_ban, &page);
+	return json_pack("{s:o, s:b}", "entries", page.entries, "more", page.more);
 }

@@ -6,6 +6,7 @@
 #include "controller.h"
 #include "links.h"
 #include "../base/loop.h"
+#include "../base/route.h"
 #include "../control/control.h"
 #include "../health/health.h"
 #include "../reconcile/reconcile.h"
@@ -17,7 +18,7 @@ struct controller_interface {
 	enum config_xdp_mode mode; /* as configured */
 	bool attached, generic, missing;
 	unsigned int ifindex, program_id;
-	char why[512]; /* it is not attached, or not as it should be */
+	char why[sizeof(((struct problem *)0)->text)]; /* it is not attached, or not as it should be */
 };
 
 struct controller {
@@ -38,6 +39,8 @@ struct controller {
 	struct loop_http *http;
 	struct control_server *control;
 	struct links *links;
+	struct route_socket *routes;
+	int neighbours_error; /* that was told last */
 
 	struct controller_interface interfaces[WEIR_MAX_INTERFACES];
 	size_t interfaces_count;
@@ -66,6 +69,8 @@ int controller_reload(struct controller *controller, json_t *changes, json_t *wa
 void controller_diff(const struct config *old, const struct config *new, json_t *changes);
 /* Logs a warning and appends it to warnings (may be NULL). */
 __attribute__((format(printf, 2, 3))) void controller_warn(json_t *warnings, const char *format, ...);
+/* The same for each sentence of an array, which is stolen. */
+void controller_warn_all(json_t *warnings, json_t *sentences);
 
 /* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
  * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */
@@ -73,6 +78,22 @@ void interfaces_set(struct controller *controller, const struct config *config, 
 /* Looks at the devices and links as they are now: reports changes in the log and attaches what came back. */
 void interfaces_check(struct controller *controller);
 json_t *interfaces_json(const struct controller *controller);
+
+/* paths.c: append sentences about what keeps packets from the backends: an interface that does not forward; routes
+ * that are missing or leave by a device that takes no packets from a program. */
+void paths_check_forwarding(const struct config *config, const char *interface, json_t *sentences);
+void paths_check_routes(const struct config *config, struct route_socket *routes, json_t *sentences);
+
+/* neighbours.c: has the kernel find and confirm the next hops of all backends. To be called every few seconds. */
+void neighbours_keep(struct controller *controller);
+
+/* lockout.c */
+/* -EPERM with *problem when one of the entries to be denied would cut off everybody, or a backend that is checked. */
+int lockout_refuse(const struct controller *controller, const struct reconcile_ban *bans, size_t count,
+		   struct problem *problem);
+/* Whether the answers from a backend's port are dropped by a deny entry, and by which. */
+bool lockout_is_denied(const struct controller *controller, const struct model_backend *backend, uint16_t port,
+		       struct prefix *by);
 
 /* targets.c: the health engine's targets, and what follows from its results. */
 int targets_set(struct controller *controller);
@@ -98,7 +119,7 @@ json_t *commands_handle(void *arg, const struct control_peer *peer, const char *
 /* commands_ban.c and commands_backend.c: the handlers of the table in commands.c. */
 json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
-json_t *command_ban_list(struct controller *controller, uint32_t list);
+json_t *command_ban_list(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_backend_admin(struct controller *controller, enum weir_admin admin, json_t *arguments,
 			      struct problem *problem);
 json_t *command_backend_weight(struct controller *controller, json_t *arguments, struct problem *problem);

@@ -4,25 +4,17 @@
 #include "composition.h"
 #include "instance.h"
 #include "notify.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define TICK_MS		  1000
 #define INTERFACES_EVERY  2  /* ticks between looks at the devices, beside what netlink tells */
-#define SOURCES_EVERY	  10 /* ticks between looks at the host's addresses, beside what netlink tells */
+#define ROUTES_EVERY	  5  /* ticks between looks at the backends' routes and neighbours, beside what netlink tells */
 #define CLOSING_TURNS_MAX 64 /* of the loop: closing needs a few */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Addresses come after the start, and change. */
 static void renew_sources(struct controller *controller)
@@ -33,19 +25,22 @@ static void renew_sources(struct controller *controller)
 	if (renewed < 0)
 		log_error("tunnels are still sent from an address that this host has no more: %s", problem.text);
 	else if (renewed)
-		log_warning("this host's addresses changed: generation %u is live, its tunnels are sent from the new ones",
-			    reconcile_generation(controller->reconcile));
+		log_warning(
+			"this host's addresses changed: generation %u is live, its tunnels are sent from the new ones",
+			reconcile_generation(controller->reconcile));
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *controller = timer->data;
 
-	reconcile_tick(controller->reconcile, clock_ns(CLOCK_MONOTONIC) / 1000000);
+	reconcile_tick(controller->reconcile, (uint64_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_MS));
 	if (++controller->ticks % INTERFACES_EVERY == 0)
 		interfaces_check(controller);
-	if (controller->ticks % SOURCES_EVERY == 0)
+	if (controller->ticks % ROUTES_EVERY == 0) {
 		renew_sources(controller);
+		neighbours_keep(controller);
+	}
 	notify_send("WATCHDOG=1");
 }
 
@@ -53,6 +48,7 @@ static void on_links_changed(void *arg)
 {
 	interfaces_check(arg);
 	renew_sources(arg);
+	neighbours_keep(arg);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
@@ -149,6 +145,9 @@ static int start(struct controller *controller, struct config **config, struct p
 		err = health_open(&controller->loop, controller->http, targets_result, controller, &controller->health);
 	if (err)
 		return problem_set(problem, err, "the event loop: %s", strerror(-err));
+	err = route_open(&controller->routes);
+	if (err)
+		return problem_set(problem, err, "netlink: %s", strerror(-err));
 	err = links_open(&controller->loop, on_links_changed, controller, &controller->links, problem);
 	if (err)
 		return err;
@@ -193,6 +192,7 @@ static void stop(struct controller *controller)
 	uv_close((uv_handle_t *)&controller->reload, NULL);
 	control_server_close(controller->control);
 	links_close(controller->links);
+	route_close(controller->routes);
 	exporters_close(controller);
 	if (controller->health)
 		health_close(controller->health);
@@ -225,7 +225,7 @@ int controller_run(const char *config_path, struct config *config, struct proble
 		return problem_set(problem, err, "out of memory");
 	}
 	controller->state_lock = controller->pins_lock = -1;
-	controller->started_ns = clock_ns(CLOCK_REALTIME);
+	controller->started_ns = (uint64_t)clock_read_ns(CLOCK_REALTIME);
 	start_signals(controller);
 	err = remember_settings(controller, config_path, config, problem);
 	if (!err)

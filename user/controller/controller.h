@@ -22,6 +22,9 @@ int controller_run(const char *config_path, struct config *config, struct proble
  */
 json_t *controller_tables_status(const struct kernel *kernel, const char *pin_directory);
 
+/* Sentences about what in this host's devices and routes would keep packets from the backends. NULL without memory. */
+json_t *controller_path_warnings(const struct config *config);
+
 /* The document of `weir stats`: {"verdicts": [...], "services": [...], "backends": [...], "limits": [...]}. */
 json_t *controller_tables_stats(const struct kernel *kernel);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opens the exporters that the configuration asks for and replaces them when it changes. */
 #include "composition.h"
+#include "../base/json.h"
 #include "../base/log.h"
 #include <string.h>
 
@@ -25,9 +26,10 @@ static void set_otlp(struct controller *controller, const struct config *config,
 	snprintf(options.url, sizeof(options.url), "%s%s", wanted->endpoint, wanted->metrics_path);
 	if (telemetry_otlp_open(&controller->loop, controller->http, &options, points_collect, controller,
 				&controller->otlp, &problem))
-		controller_warn(warnings, "no metrics are sent to %s: %s", options.url, problem.text);
+		controller_warn(warnings, "no metrics are sent: %s", problem.text);
 	else
-		log_info("metrics go to %s every %.1f s", options.url, options.interval_ms / 1000.0);
+		log_info("metrics go to %s every %.1f s", telemetry_otlp_where(controller->otlp),
+			 options.interval_ms / 1000.0);
 }
 
 static void set_prometheus(struct controller *controller, const struct config *config, json_t *warnings)
@@ -86,8 +88,8 @@ json_t *exporters_json(const struct controller *controller)
 	if (!controller->otlp)
 		return json_null();
 	telemetry_otlp_stats(controller->otlp, &stats);
-	return json_pack("{s:s+, s:I, s:I, s:I, s:I, s:s}", "endpoint", controller->otlp_config.endpoint,
-			 controller->otlp_config.metrics_path, "sent", (json_int_t)stats.sent, "failed_attempts",
-			 (json_int_t)stats.failed_attempts, "dropped", (json_int_t)stats.dropped, "queued",
-			 (json_int_t)stats.queued, "last_error", stats.last_error);
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "endpoint",
+			 json_text(telemetry_otlp_where(controller->otlp)), "sent", (json_int_t)stats.sent,
+			 "failed_attempts", (json_int_t)stats.failed_attempts, "dropped", (json_int_t)stats.dropped,
+			 "queued", (json_int_t)stats.queued, "last_error", json_text(stats.last_error));
 }

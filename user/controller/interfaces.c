@@ -33,19 +33,50 @@ static bool is_link_of(const struct kernel_link *link, unsigned int ifindex)
 	return link && link->mode && link->ifindex && link->ifindex == ifindex;
 }
 
-/* Says once what keeps the interface from being filtered. */
+/* Says once what keeps the interface from being filtered, or from being so in the wanted mode. */
 static void report_why(struct controller_interface *interface, json_t *warnings, const char *why, const char *hint)
 {
 	char text[sizeof(interface->why)];
 
 	snprintf(text, sizeof(text), "%s%s%s", why, *hint ? "; " : "", hint);
-	if (strcmp(interface->why, text) != 0)
+	if (strcmp(interface->why, text) != 0 && interface->attached)
+		controller_warn(warnings, "interface %s stays in %s mode: %s", interface->name,
+				interface->generic ? "generic" : "native", text);
+	else if (strcmp(interface->why, text) != 0)
 		controller_warn(warnings, "interface %s is not filtered: %s", interface->name, text);
 	snprintf(interface->why, sizeof(interface->why), "%s", text);
 }
 
-static void attach(struct controller *controller, struct controller_interface *interface,
-		   const struct kernel_link *link, json_t *warnings)
+static void warn_of_forwarding(const struct controller *controller, const char *name, json_t *warnings)
+{
+	json_t *sentences = json_array();
+
+	paths_check_forwarding(reconcile_config(controller->reconcile), name, sentences);
+	controller_warn_all(warnings, sentences);
+}
+
+static bool mode_fits(const struct controller_interface *interface, const struct kernel_link *link)
+{
+	return interface->mode == CONFIG_XDP_AUTO || (interface->mode == CONFIG_XDP_GENERIC) == (link->mode == 1);
+}
+
+/* An attach that was refused leaves the interface in its former mode, when it had one. */
+static void report_refusal(struct controller *controller, struct controller_interface *interface, json_t *warnings,
+			   const struct problem *problem)
+{
+	unsigned int ifindex = if_nametoindex(interface->name);
+	struct found_links found = {0};
+	const struct kernel_link *link;
+
+	kernel_links(controller->pin_directory, collect_link, &found);
+	link = find_link(&found, interface->name);
+	interface->attached = is_link_of(link, ifindex);
+	if (interface->attached)
+		interface->generic = link->mode == 1;
+	report_why(interface, warnings, problem->text, problem->hint);
+}
+
+static void attach(struct controller *controller, struct controller_interface *interface, json_t *warnings)
 {
 	unsigned int ifindex = if_nametoindex(interface->name);
 	bool generic = false, was_attached = interface->attached;
@@ -57,12 +88,9 @@ static void attach(struct controller *controller, struct controller_interface *i
 		report_why(interface, warnings, "there is no such device", "it will be attached when it appears");
 		return;
 	}
-	/* A link whose device is gone, or now has another name, cannot be updated. */
-	if (link && !is_link_of(link, ifindex))
-		kernel_detach(controller->pin_directory, interface->name, NULL);
 	if (kernel_attach(controller->kernel, interface->name, (enum kernel_attach_mode)interface->mode, &generic,
 			  &problem)) {
-		report_why(interface, warnings, problem.text, problem.hint);
+		report_refusal(controller, interface, warnings, &problem);
 		return;
 	}
 	if (!was_attached)
@@ -73,6 +101,7 @@ static void attach(struct controller *controller, struct controller_interface *i
 			"interface %s: generic mode is used, which costs several times the CPU (native: %s); use a "
 			"NIC and driver with XDP, or write mode: generic if this is meant",
 			interface->name, *problem.text ? problem.text : "the driver has none");
+	warn_of_forwarding(controller, interface->name, warnings);
 	interface->attached = true;
 	interface->generic = generic;
 	interface->ifindex = ifindex;
@@ -116,9 +145,9 @@ void interfaces_set(struct controller *controller, const struct config *config, 
 		if (old)
 			next[i] = *old;
 		snprintf(next[i].name, sizeof(next[i].name), "%s", wanted->name);
-		if (at_start || !old || !old->attached || old->mode != wanted->mode) {
+		if (at_start || !old || !old->attached || *old->why || old->mode != wanted->mode) {
 			next[i].mode = wanted->mode;
-			attach(controller, &next[i], find_link(&found, wanted->name), warnings);
+			attach(controller, &next[i], warnings);
 		}
 	}
 	for (size_t i = 0; !at_start && i < controller->interfaces_count; i++)
@@ -138,14 +167,17 @@ static void check(struct controller *controller, struct controller_interface *in
 	char other[IF_NAMESIZE], why[96];
 
 	if (is_link_of(link, ifindex)) {
-		if (!interface->attached || *interface->why)
+		bool fits = mode_fits(interface, link);
+
+		if (!interface->attached || (fits && *interface->why))
 			log_info("interface %s: attached again", interface->name);
 		interface->attached = true;
 		interface->missing = false;
 		interface->generic = link->mode == 1;
 		interface->ifindex = ifindex;
 		interface->program_id = link->program_id;
-		interface->why[0] = '\0';
+		if (fits)
+			interface->why[0] = '\0';
 		return;
 	}
 	if (link && link->mode && !ifindex && if_indextoname(link->ifindex, other)) {
@@ -160,7 +192,7 @@ static void check(struct controller *controller, struct controller_interface *in
 		log_warning("interface %s: something took the program off; attaching it again", interface->name);
 		interface->attached = false;
 	}
-	attach(controller, interface, link, NULL);
+	attach(controller, interface, NULL);
 }
 
 void interfaces_check(struct controller *controller)

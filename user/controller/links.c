@@ -32,8 +32,7 @@ static int subscribe(struct mnl_socket *socket)
 {
 	int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
 
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) ||
-	    fcntl(mnl_socket_get_fd(socket), F_SETFL, O_NONBLOCK))
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) || fcntl(mnl_socket_get_fd(socket), F_SETFL, O_NONBLOCK))
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])))

@@ -2,10 +2,10 @@
 /* The metric points of one snapshot: counters by verdict, service, backend and limit, and the controller's state. */
 #include "composition.h"
 #include "counters.h"
+#include "../base/clock.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 struct metric {
 	const char *name, *unit, *help;
@@ -163,6 +163,35 @@ static int add_backend_gauges(const struct controller *controller, struct teleme
 	return 0;
 }
 
+static const char *const slot_states[] = {
+	[WEIR_SLOT_SETTLED] = "settled",
+	[WEIR_SLOT_TRANSITION] = "transition",
+	[WEIR_SLOT_EXCEPTIONS] = "exceptions",
+};
+
+/* Services share rings: each ring is counted once. */
+static int add_rings(const struct controller *controller, struct telemetry_points *points)
+{
+	static const struct metric metric = {"weir.ring.slots", "{slot}", "Slots of a service's ring by their state.",
+					     TELEMETRY_GAUGE};
+	const struct model *model = reconcile_model(controller->reconcile);
+	AUTO_FREE uint32_t(*counts)[ARRAY_SIZE(slot_states)] = calloc(model->routes_count + 1, sizeof(*counts));
+
+	for (size_t i = 0; counts && i < model->routes_count; i++)
+		reconcile_ring_counts(controller->reconcile, i, counts[i]);
+	for (size_t i = 0; counts && i < model->services_count * ARRAY_SIZE(slot_states); i++) {
+		const struct model_service *service = &model->services[i / ARRAY_SIZE(slot_states)];
+		size_t state = i % ARRAY_SIZE(slot_states);
+		struct telemetry_point *point = add(points, &metric, counts[service->route][state]);
+
+		if (!point)
+			return -ENOMEM;
+		telemetry_point_attribute(point, "service", service->name);
+		telemetry_point_attribute(point, "state", slot_states[state]);
+	}
+	return counts ? 0 : -ENOMEM;
+}
+
 static int add_limits(const struct kernel *kernel, struct telemetry_points *points)
 {
 	static const struct metric metrics[] = {
@@ -264,16 +293,15 @@ static int add_controller(const struct controller *controller, struct telemetry_
 int points_collect(void *arg, struct telemetry_points *points)
 {
 	const struct controller *controller = arg;
-	struct timespec now;
 	int err;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	points->start_ns = controller->counters_since_ns;
-	points->time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	points->time_ns = (uint64_t)clock_read_ns(CLOCK_REALTIME);
 	err = add_verdicts(controller->kernel, points);
 	err = err ?: add_services(controller->kernel, points);
 	err = err ?: add_backends(controller, points);
 	err = err ?: add_backend_gauges(controller, points);
+	err = err ?: add_rings(controller, points);
 	err = err ?: add_limits(controller->kernel, points);
 	err = err ?: add_bans(controller, points);
 	err = err ?: add_interfaces(controller, points);

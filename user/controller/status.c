@@ -2,13 +2,11 @@
 /* The controller's account of itself: the documents behind `weir status` and `weir backend list`. */
 #include "composition.h"
 #include "counters.h"
+#include "../base/json.h"
 #include "../base/scope.h"
 #include <netinet/in.h>
 #include <string.h>
 #include <time.h>
-
-static const char *const health_names[] = {"unknown", "up", "down"};
-static const char *const admin_names[] = {"enabled", "drain", "disabled"};
 
 static json_t *addresses_json(const struct config_service *service)
 {
@@ -82,8 +80,8 @@ static json_t *check_json(const struct controller *controller, const struct mode
 
 	if (!backend->checked || !health_last(controller->health, backend->id, &result))
 		return json_null();
-	return json_pack("{s:b, s:I, s:s, s:I, s:I, s:i}", "ok", result.ok, "latency_us", (json_int_t)result.latency_us,
-			 "error", result.error, "checks", (json_int_t)result.checks, "failures",
+	return json_pack("{s:b, s:I, s:o, s:I, s:I, s:i}", "ok", result.ok, "latency_us", (json_int_t)result.latency_us,
+			 "error", json_text(result.error), "checks", (json_int_t)result.checks, "failures",
 			 (json_int_t)result.failures, "streak", (int)result.streak);
 }
 
@@ -97,12 +95,12 @@ static json_t *backend_json(const struct controller *controller, const struct mo
 	kernel_map_sum(kernel_map_fd(controller->kernel, KERNEL_MAP_count_backend), backend->id, 3, words);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:I, s:o, s:I, s:I, s:I}", "pool", pool, "name",
 			 name, "address", addr_format(&backend->address, address), "health",
-			 !backend->checked ? "unchecked" : health_names[state->health % ARRAY_SIZE(health_names)],
-			 "admin", admin_names[state->admin % ARRAY_SIZE(admin_names)], "weight", (int)backend->weight,
-			 "configured_weight", (int)backend->configured_weight, "takes_new", backend->takes_new,
-			 "keeps_old", backend->keeps_old, "since", (json_int_t)(state->since_ns / 1000000000), "check",
-			 check_json(controller, backend), "packets", (json_int_t)words[0], "bytes",
-			 (json_int_t)words[1], "flows", (json_int_t)words[2]);
+			 !backend->checked ? "unchecked" : reconcile_health_names[state->health % RECONCILE_HEALTHS],
+			 "admin", reconcile_admin_names[state->admin % RECONCILE_ADMINS], "weight",
+			 (int)backend->weight, "configured_weight", (int)backend->configured_weight, "takes_new",
+			 backend->takes_new, "keeps_old", backend->keeps_old, "since",
+			 (json_int_t)(state->since_ns / 1000000000), "check", check_json(controller, backend),
+			 "packets", (json_int_t)words[0], "bytes", (json_int_t)words[1], "flows", (json_int_t)words[2]);
 }
 
 json_t *status_backends_json(const struct controller *controller)
@@ -141,8 +139,8 @@ json_t *status_json(const struct controller *controller)
 	json_object_set_new(own, "pid", json_integer(getpid()));
 	json_object_set_new(own, "version", json_string(WEIR_VERSION));
 	json_object_set_new(own, "since", json_integer((json_int_t)(controller->started_ns / 1000000000)));
-	json_object_set_new(own, "config", json_string(controller->config_path));
-	json_object_set_new(own, "pins", json_string(controller->pin_directory));
+	json_object_set_new(own, "config", json_text(controller->config_path));
+	json_object_set_new(own, "pins", json_text(controller->pin_directory));
 	json_object_set_new(own, "applies", json_integer((json_int_t)controller->applies));
 	json_object_set_new(status, "interfaces", interfaces_json(controller));
 	json_object_set_new(status, "services", services_json(controller));

@@ -2,13 +2,11 @@
 /* What the pinned tables alone can tell: the documents of `weir stats` and, without a controller, `weir status`. */
 #include "controller.h"
 #include "counters.h"
+#include "../base/clock.h"
 #include "../base/scope.h"
+#include "../reconcile/reconcile.h"
 #include <errno.h>
 #include <string.h>
-#include <time.h>
-
-static const char *const health_names[] = {"unknown", "up", "down"};
-static const char *const admin_names[] = {"enabled", "drain", "disabled"};
 
 static json_t *verdicts_json(const struct kernel *kernel)
 {
@@ -128,12 +126,13 @@ static json_t *backend_states_json(const struct kernel *kernel)
 		char pool[WEIR_NAME_MAX];
 		const char *name = counters_split_backend(objects[i].name, pool);
 
-		if (kernel_map_get(states, &objects[i].id, &state) || state.health >= ARRAY_SIZE(health_names) ||
-		    state.admin >= ARRAY_SIZE(admin_names))
+		if (kernel_map_get(states, &objects[i].id, &state) || state.health >= RECONCILE_HEALTHS ||
+		    state.admin >= RECONCILE_ADMINS)
 			continue;
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:I}", "pool", pool, "name", name, "health",
-						      health_names[state.health], "admin", admin_names[state.admin],
-						      "since", (json_int_t)(state.since_ns / 1000000000)));
+						      reconcile_health_names[state.health], "admin",
+						      reconcile_admin_names[state.admin], "since",
+						      (json_int_t)(state.since_ns / 1000000000)));
 	}
 	return rows;
 }
@@ -141,14 +140,12 @@ static json_t *backend_states_json(const struct kernel *kernel)
 json_t *controller_tables_status(const struct kernel *kernel, const char *pin_directory)
 {
 	struct weir_live live = {0};
-	struct timespec now;
 	json_t *age;
 	__u32 zero = 0;
 
 	kernel_map_get(kernel_map_fd(kernel, KERNEL_MAP_live), &zero, &live);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	age = live.heartbeat_ns
-		      ? json_real((double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)live.heartbeat_ns / 1e9)
+		      ? json_real((double)(clock_read_ns(CLOCK_MONOTONIC) - (int64_t)live.heartbeat_ns) / NS_PER_S)
 		      : json_null();
 	return json_pack("{s:{s:b, s:i, s:o}, s:I, s:o, s:o, s:o, s:o}", "controller", "running", 0, "pid",
 			 (int)live.controller_pid, "heartbeat_age_s", age, "generation", (json_int_t)live.generation,

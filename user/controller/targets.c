@@ -85,27 +85,54 @@ static void report_moves(const struct model *model, const int *before)
 	}
 }
 
+/* The index of the pool of a live backend, with the backend; -1 when there is none. */
+static int find_backend(const struct model *model, uint32_t id, const struct model_backend **out)
+{
+	for (size_t i = 0; i < model->pools_count; i++)
+		for (size_t k = 0; k < model->pools[i].backends_count; k++)
+			if (model->pools[i].backends[k].id == id) {
+				*out = &model->pools[i].backends[k];
+				return (int)i;
+			}
+	return -1;
+}
+
+static void report_health(const struct controller *controller, const struct health_result *result, int pool,
+			  const struct model_backend *backend)
+{
+	const struct config *config = reconcile_config(controller->reconcile);
+	char text[ADDR_TEXT_MAX];
+	struct prefix by;
+
+	if (result->health != WEIR_HEALTH_DOWN) {
+		log_info("backend %s is up (good checks in a row: %u)", backend->name, result->streak);
+		return;
+	}
+	log_warning("backend %s is down (failed checks in a row: %u): %s", backend->name, result->streak,
+		    result->error);
+	if (lockout_is_denied(controller, backend, config->pools[pool].health.port, &by))
+		log_warning("backend %s: the deny entry %s drops its answers to the health checks; allow or protect it",
+			    backend->name, prefix_format(&by, text));
+}
+
 void targets_result(void *arg, const struct health_result *result)
 {
 	struct controller *controller = arg;
 	const struct model *model = reconcile_model(controller->reconcile);
 	AUTO_FREE int *before = NULL;
-	const char *name = "?";
+	const struct model_backend *backend;
 	struct problem problem = {0};
+	int pool;
 
 	if (!result->changed)
 		return;
-	for (size_t i = 0; i < model->pools_count; i++)
-		for (size_t k = 0; k < model->pools[i].backends_count; k++)
-			if (model->pools[i].backends[k].id == result->backend_id)
-				name = model->pools[i].backends[k].name;
-	if (result->health == WEIR_HEALTH_DOWN)
-		log_warning("backend %s is down (failed checks in a row: %u): %s", name, result->streak, result->error);
-	else
-		log_info("backend %s is up (good checks in a row: %u)", name, result->streak);
+	pool = find_backend(model, result->backend_id, &backend);
+	if (pool < 0)
+		return;
+	report_health(controller, result, pool, backend);
 	before = remember_pools(model);
 	if (reconcile_backend_health(controller->reconcile, result->backend_id, result->health, &problem)) {
-		log_error("backend %s: its new health could not be acted upon: %s", name, problem.text);
+		log_error("backend %s: its new health could not be acted upon: %s", backend->name, problem.text);
 		return;
 	}
 	report_moves(reconcile_model(controller->reconcile), before);

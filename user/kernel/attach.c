@@ -174,19 +174,35 @@ static void attach_match(void *arg, const struct kernel_link *link)
 		snprintf(search->interface, sizeof(search->interface), "%s", link->interface);
 }
 
-/* A link that is pinned under the device's former name follows its device. */
+static bool attach_is_on_a_device(const char *path)
+{
+	AUTO_CLOSE int fd = bpf_obj_get(path);
+	struct bpf_link_info info;
+
+	return fd >= 0 && !attach_link_info(fd, &info) && info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex;
+}
+
+/* A link that is pinned under the device's former name follows its device. What is pinned under the new name changes
+ * places with it while it filters: it is of a device that has another name by now, and two may have swapped theirs. */
 static void attach_follow_rename(const struct kernel *kernel, const char *path, unsigned int ifindex)
 {
 	struct attach_search search = {.ifindex = ifindex};
-	char former[PATH_MAX];
+	char former[PATH_MAX], aside[PATH_MAX];
+	bool is_taken;
 
 	if (kernel_links(kernel->pin_directory, attach_match, &search) || !*search.interface ||
 	    attach_link_path(kernel->pin_directory, search.interface, former, sizeof(former)) ||
 	    strcmp(former, path) == 0)
 		return;
-	unlink(path);
+	is_taken = attach_is_on_a_device(path) &&
+		   !pins_path(kernel->pin_directory, PINS_LINK_PREFIX "+", aside, sizeof(aside)) &&
+		   !rename(path, aside);
+	if (!is_taken)
+		unlink(path);
 	if (rename(former, path))
 		unlink(former);
+	if (is_taken && rename(aside, former))
+		unlink(aside);
 }
 
 static bool attach_mode_fits(enum kernel_attach_mode wanted, int mode)

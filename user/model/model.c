@@ -2,7 +2,6 @@
 /* Builds the desired state from a configuration, the registry of ids and what is known of the backends. */
 #include "model.h"
 #include "../base/scope.h"
-#include "../compile/compile.h"
 #include "state.h"
 
 #include <errno.h>
@@ -40,6 +39,7 @@ void model_free(struct model *model)
 	for (size_t i = 0; model->pools && i < model->pools_count; i++)
 		free(model->pools[i].backends);
 	free(model->pools);
+	free(model->routes);
 	free(model->services);
 	free(model->limits);
 	free(model);
@@ -195,7 +195,7 @@ static int build_pools(struct build *build, struct problem *problem)
 		int error = 0;
 
 		memcpy(pool->name, from->name, sizeof(pool->name));
-		pool->ring_size = from->ring_size ?: compile_ring_size(from->backends_count);
+		pool->ring_size = from->ring_size ?: MODEL_RING_SIZE;
 		pool->backends = calloc(from->backends_count ?: 1, sizeof(*pool->backends));
 		if (!pool->backends)
 			return -ENOMEM;
@@ -209,13 +209,37 @@ static int build_pools(struct build *build, struct problem *problem)
 	return 0;
 }
 
+static bool is_same_route(const struct config_service *a, const struct config_service *b)
+{
+	return a->pools_count == b->pools_count &&
+	       (!a->pools_count || !memcmp(a->pools, b->pools, a->pools_count * sizeof(*a->pools)));
+}
+
+/* The route of a service: that of an earlier one with the same pools (firsts: each route's first service), or new. */
+static size_t add_route(struct model *model, const struct config_service *service, const struct config_service **firsts)
+{
+	struct model_route route = {.pool = model_service_choose(service, model->pools)};
+
+	for (size_t i = 0; i < model->routes_count; i++)
+		if (is_same_route(firsts[i], service))
+			return i;
+	for (size_t i = 0; i < service->pools_count; i++)
+		if (model->pools[service->pools[i]].ring_size > route.ring_size)
+			route.ring_size = model->pools[service->pools[i]].ring_size;
+	firsts[model->routes_count] = service;
+	model->routes[model->routes_count] = route;
+	return model->routes_count++;
+}
+
 static int build_services(struct build *build)
 {
 	const struct config *config = build->config;
+	const struct config_service **firsts AUTO_FREE = calloc(config->services_count ?: 1, sizeof(*firsts));
 	struct model *model = build->model;
 
 	model->services = calloc(config->services_count ?: 1, sizeof(*model->services));
-	if (!model->services)
+	model->routes = calloc(config->services_count ?: 1, sizeof(*model->routes));
+	if (!model->services || !model->routes || !firsts)
 		return -ENOMEM;
 	model->services_count = config->services_count;
 	for (size_t i = 0; i < config->services_count; i++) {
@@ -224,7 +248,8 @@ static int build_services(struct build *build)
 		service->config = &config->services[i];
 		memcpy(service->name, service->config->name, sizeof(service->name));
 		service->id = keep_id(build, MODEL_SERVICE, service->name);
-		service->pool = model_service_choose(service->config, model->pools);
+		service->route = add_route(model, service->config, firsts);
+		service->pool = model->routes[service->route].pool;
 	}
 	return 0;
 }

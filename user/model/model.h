@@ -54,11 +54,18 @@ struct model_pool {
 	bool serves;			/* has enough to serve */
 };
 
+/* Services that name the same pools in the same order share a ring, which lasts when another of the pools serves. */
+struct model_route {
+	int pool;	    /* index of the pool that serves now, -1: none */
+	uint32_t ring_size; /* the largest of its pools' */
+};
+
 struct model_service {
 	uint32_t id; /* stable */
 	char name[WEIR_NAME_MAX];
 	const struct config_service *config; /* within model.config */
 	int pool;			     /* index of the pool that serves now, -1: none */
+	size_t route;			     /* index of its route */
 };
 
 struct model_limit {
@@ -71,6 +78,8 @@ struct model {
 	const struct config *config; /* borrowed: must outlive the model */
 	struct model_pool *pools;
 	size_t pools_count;
+	struct model_route *routes; /* in the order of the services: the same for each model of a configuration */
+	size_t routes_count;
 	struct model_service *services;
 	size_t services_count;
 	struct model_limit *limits;
@@ -95,6 +104,10 @@ int model_build(const struct config *config, struct model_registry *registry, co
 		void (*fresh_ids)(void *arg, enum model_kind kind, uint32_t id), void *arg, struct model **out,
 		struct problem *problem);
 void model_free(struct model *model);
+
+/* The ring size of a pool that names none. It does not depend on the number of backends: a ring of another size has
+ * every slot elsewhere (docs/decisions/005-ring-sizes.md). */
+#define MODEL_RING_SIZE 65537
 
 /* What changes from one configuration to another, in words, one line each ("backend local/cache3 added"); the
  * caller frees *text. old may be NULL (everything is added). Returns the number of lines or -ENOMEM. */

@@ -15,7 +15,7 @@ struct apply {
 	bool *used; /* read when somebody asks */
 	struct model *model;
 	struct compile_image *image;
-	struct ring_pool *pools;
+	struct ring_route *routes;
 	struct bank bank;
 	bool has_bank;
 };
@@ -27,7 +27,7 @@ static void apply_end(struct apply *apply)
 	free(apply->used);
 	model_free(apply->model);
 	compile_free(apply->image);
-	free(apply->pools);
+	free(apply->routes);
 	if (apply->has_bank)
 		bank_free(&apply->bank);
 }
@@ -84,10 +84,11 @@ static int apply_build(struct apply *apply, const struct config *config, uint32_
 	if (error)
 		return error;
 	apply->image->policy.generation = generation;
-	if (rings_carry(apply->reconcile, apply->model, apply->image))
-		return problem_set(problem, -ENOMEM, "out of memory while the rings were built");
-	apply->pools = rings_pools(apply->image);
-	return apply->pools ? 0 : problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+	error = rings_carry(apply->reconcile, apply->model, apply->image);
+	if (error)
+		return problem_set(problem, error, "the live rings cannot be read: %s", strerror(-error));
+	apply->routes = rings_routes(apply->image);
+	return apply->routes ? 0 : problem_set(problem, -ENOMEM, "out of memory while the rings were built");
 }
 
 static int apply_write(struct apply *apply, struct reconcile *reconcile, unsigned int index, struct problem *problem)
@@ -118,11 +119,14 @@ static void apply_take_over(struct apply *apply, struct reconcile *reconcile, st
 	model_free(reconcile->model);
 	if (reconcile->config != config)
 		config_free(reconcile->config);
-	free(reconcile->pools);
+	free(reconcile->routes);
+	free(reconcile->backends);
 	bank_view_close(&reconcile->view);
 	reconcile->config = config;
 	reconcile->model = TAKE_PTR(apply->model);
-	reconcile->pools = TAKE_PTR(apply->pools);
+	reconcile->routes = TAKE_PTR(apply->routes);
+	reconcile->backends = TAKE_PTR(apply->image->backends);
+	reconcile->backends_count = apply->image->backends_count;
 	reconcile->view = apply->bank.view;
 	reconcile->rings_behind = false;
 	apply->bank.view = (struct bank_view){};
@@ -150,13 +154,16 @@ int reconcile_apply(struct reconcile *reconcile, struct config *config, struct p
 	return error;
 }
 
-static bool source_moved(const struct config_pool *pool, const struct model_backend *backend)
+/* Compared with what is in the bank: the model is built anew, with the sources of the day, at each change of health. */
+static bool source_moved(const struct reconcile *reconcile, const struct config_pool *pool,
+			 const struct model_backend *backend)
 {
 	const struct addr *configured = backend->address.family == WEIR_IPV4 ? &pool->source4 : &pool->source6;
 	struct addr source;
 
-	return pool->forward != WEIR_FORWARD_L2 && !configured->family &&
-	       !addr_source_towards(&backend->address, &source) && !addr_equal(&source, &backend->source);
+	return pool->forward != WEIR_FORWARD_L2 && !configured->family && backend->id < reconcile->backends_count &&
+	       !addr_source_towards(&backend->address, &source) &&
+	       memcmp(&source.bytes, &reconcile->backends[backend->id].source, sizeof(source.bytes)) != 0;
 }
 
 int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem)
@@ -166,7 +173,7 @@ int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem
 
 	for (size_t i = 0; model && i < model->pools_count; i++) {
 		for (size_t k = 0; k < model->pools[i].backends_count; k++) {
-			if (!source_moved(&reconcile->config->pools[i], &model->pools[i].backends[k]))
+			if (!source_moved(reconcile, &reconcile->config->pools[i], &model->pools[i].backends[k]))
 				continue;
 			error = reconcile_apply(reconcile, reconcile->config, problem);
 			return error ? error : 1;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Health and operators' overrides of single backends: first into the kernel's table, then into the rings. */
 #include "parts.h"
+#include "../base/nearest.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define WEIGHT_MAX 1000
-#define NEAR_MAX   5 /* names that are shown to whoever mistyped one */
+#define NEAR_MAX 5 /* names that are shown to whoever mistyped one */
+
+#define STATE_NAME(name, number, text) [number] = text,
+const char *const reconcile_health_names[RECONCILE_HEALTHS] = {WEIR_HEALTH_STATES(STATE_NAME)};
+const char *const reconcile_admin_names[RECONCILE_ADMINS] = {WEIR_ADMIN_STATES(STATE_NAME)};
+#undef STATE_NAME
 
 static int backend_set_state(struct reconcile *reconcile, uint32_t id, struct weir_backend_state state,
 			     struct problem *problem)
@@ -78,35 +83,12 @@ static const char *backend_short_name(const char *name)
 	return slash ? slash + 1 : name;
 }
 
-/* Edits between two names (Levenshtein). */
-static unsigned int name_distance(const char *a, const char *b)
-{
-	unsigned int row[WEIR_NAME_MAX];
-	size_t length = strnlen(b, WEIR_NAME_MAX - 1);
-
-	for (size_t j = 0; j <= length; j++)
-		row[j] = (unsigned int)j;
-	for (unsigned int i = 1; *a; a++, i++) {
-		unsigned int corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			unsigned int replace = corner + (*a != b[j - 1]), edit = row[j];
-
-			corner = row[j];
-			edit = (row[j - 1] < edit ? row[j - 1] : edit) + 1;
-			row[j] = replace < edit ? replace : edit;
-		}
-	}
-	return row[length];
-}
-
 static bool backend_match(void *arg, const struct model_backend *backend)
 {
 	struct backend_query *query = arg;
 	bool is_full = strchr(query->name, '/') != NULL;
 	const char *name = is_full ? backend->name : backend_short_name(backend->name);
-	unsigned int distance = name_distance(query->name, name);
+	unsigned int distance = nearest_distance(query->name, name);
 	size_t at = query->near_count < NEAR_MAX ? query->near_count++ : NEAR_MAX;
 
 	if (distance == 0) {
@@ -168,8 +150,9 @@ int reconcile_backend_weight(struct reconcile *reconcile, const char *backend, i
 	uint32_t id = 0;
 	int error;
 
-	if (weight < -1 || weight > WEIGHT_MAX)
-		return problem_set(problem, -EINVAL, "a weight is 0 to %d, and %d is none", WEIGHT_MAX, weight);
+	if (weight < -1 || weight > RECONCILE_WEIGHT_MAX)
+		return problem_set(problem, -EINVAL, "a weight is 0 to %d, and %d is none", RECONCILE_WEIGHT_MAX,
+				   weight);
 	error = backend_find(reconcile, backend, &id, problem);
 	if (error)
 		return error;

@@ -7,18 +7,14 @@
 
 int ban_compare(const struct ban *a, const struct ban *b)
 {
-	int order = addr_compare(&a->prefix.addr, &b->prefix.addr);
+	int order = prefix_compare(&a->prefix, &b->prefix);
 
-	if (order)
-		return order;
-	if (a->prefix.length != b->prefix.length)
-		return a->prefix.length < b->prefix.length ? -1 : 1;
-	return (a->list > b->list) - (a->list < b->list);
+	return order ? order : (a->list > b->list) - (a->list < b->list);
 }
 
 static bool ban_same_prefix(const struct ban *a, const struct ban *b)
 {
-	return a->prefix.length == b->prefix.length && addr_equal(&a->prefix.addr, &b->prefix.addr);
+	return prefix_compare(&a->prefix, &b->prefix) == 0;
 }
 
 struct ban *ban_store_find(const struct ban_store *store, const struct prefix *prefix, uint32_t list)

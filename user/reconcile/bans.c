@@ -298,15 +298,11 @@ void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
 {
 	for (size_t i = 0; i < reconcile->bans.count; i++) {
 		const struct ban *from = reconcile->bans.bans[i];
-		struct reconcile_ban ban = {
-			.prefix = from->prefix,
-			.list = from->list,
-			.added_s = from->added_s,
-			.until_s = ban_end_to_wall(from->until_ns),
-		};
+		struct reconcile_ban ban = {.prefix = from->prefix, .list = from->list, .added_s = from->added_s};
 
 		if (ban.list != list)
 			continue;
+		ban.until_s = ban_end_to_wall(from->until_ns);
 		memcpy(ban.note, from->note, sizeof(ban.note));
 		each(arg, &ban);
 	}

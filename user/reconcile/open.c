@@ -153,7 +153,8 @@ void reconcile_close(struct reconcile *reconcile)
 	kernel_map_munmap(reconcile->live, sizeof(*reconcile->live));
 	model_free(reconcile->model);
 	config_free(reconcile->config);
-	free(reconcile->pools);
+	free(reconcile->routes);
+	free(reconcile->backends);
 	free(reconcile->names);
 	free(reconcile->states);
 	free(reconcile);

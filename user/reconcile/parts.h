@@ -4,9 +4,7 @@
 #define WEIR_RECONCILE_PARTS_H
 
 #include "reconcile.h"
-#include <time.h>
-
-#define NS_PER_S 1000000000ll
+#include "../base/clock.h"
 
 /* A live entry. Its end is by the clock that nobody can set, as in the kernel's table. */
 struct ban {
@@ -33,9 +31,9 @@ struct bank_view {
 	size_t slots_count;
 };
 
-/* Where a pool's ring is, and how far its transition has come: phase is the highest that its slots may be in
+/* Where a route's ring is, and how far its transition has come: phase is the highest that its slots may be in
  * (enum weir_slot_state), and starts anew with each change. */
-struct ring_pool {
+struct ring_route {
 	uint32_t base, size;
 	unsigned int area;
 	enum weir_slot_state phase;
@@ -54,20 +52,14 @@ struct reconcile {
 	uint64_t next_end_ns;		   /* when the next entry ends; 0: never */
 	struct config *config;
 	struct model *model;
+	struct weir_backend *backends; /* as in the live bank, by id */
+	size_t backends_count;
 	struct bank_view view;
-	struct ring_pool *pools; /* as model->pools */
-	bool rings_behind;	 /* states has a change that the rings have not */
-	bool dirty;		 /* the state file is older than the tables */
-	bool save_failed;	 /* and that was told */
+	struct ring_route *routes; /* as model->routes */
+	bool rings_behind;	   /* states has a change that the rings have not */
+	bool dirty;		   /* the state file is older than the tables */
+	bool save_failed;	   /* and that was told */
 };
-
-static inline int64_t clock_read_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 /* ban_store.c: the sorted store. A successor shares entries: after it took over (or was given up) the other one is
  * ended with ban_store_drop. */
@@ -99,9 +91,9 @@ int bank_view_open(const struct kernel *kernel, unsigned int index, struct bank_
 void bank_view_close(struct bank_view *view);
 
 /* rings.c */
-/* Rebuilds the rings of a new image as successors of the live ones. */
+/* Makes the rings of a new image the successors of the live ones. 0 or -errno. */
 int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image);
-struct ring_pool *rings_pools(const struct compile_image *image); /* NULL: no memory */
+struct ring_route *rings_routes(const struct compile_image *image); /* NULL: no memory */
 /* Makes the rings what the states ask for, and the model with them. */
 int rings_refresh(struct reconcile *reconcile, struct problem *problem);
 void rings_settle(struct reconcile *reconcile, uint64_t now_ms);

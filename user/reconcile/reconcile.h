@@ -13,6 +13,14 @@
 
 struct reconcile;
 
+/* The words for enum weir_health and enum weir_admin, by number. */
+#define RECONCILE_HEALTHS 3
+#define RECONCILE_ADMINS  3
+extern const char *const reconcile_health_names[RECONCILE_HEALTHS];
+extern const char *const reconcile_admin_names[RECONCILE_ADMINS];
+
+#define RECONCILE_WEIGHT_MAX 1000 /* of an operator's override */
+
 /* Takes over what the kernel's tables hold (names, states, bans, the live generation), or starts from the state
  * file when the tables are fresh. kernel is borrowed. state_directory NULL: no state file is read or written (for
  * replay -c and tests). */
@@ -29,8 +37,8 @@ const struct config *reconcile_config(const struct reconcile *reconcile); /* NUL
 const struct model *reconcile_model(const struct reconcile *reconcile);	  /* until the next change of any kind */
 uint32_t reconcile_generation(const struct reconcile *reconcile);
 const struct model_registry *reconcile_registry(const struct reconcile *reconcile);
-/* How many slots of a pool's ring (index as in the model) are in each enum weir_slot_state. After an apply only. */
-void reconcile_ring_counts(const struct reconcile *reconcile, size_t pool, uint32_t counts[3]);
+/* How many slots of a route's ring (index as in the model) are in each enum weir_slot_state. After an apply only. */
+void reconcile_ring_counts(const struct reconcile *reconcile, size_t route, uint32_t counts[3]);
 
 /* Health and overrides. A change rebuilds the rings of the backend's pool and moves services between pools as
  * needed; the state is in the kernel's table before the ring is. Unknown name: -ENOENT with the names that are
@@ -59,6 +67,7 @@ int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *b
 		      struct problem *problem);
 int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struct prefix *prefixes, size_t count,
 			 struct problem *problem);
+/* In the order of prefix_compare. */
 void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
 			void (*each)(void *arg, const struct reconcile_ban *ban), void *arg);
 

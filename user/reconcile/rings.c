@@ -2,6 +2,7 @@
 /* Rings within a generation: replaced area by area, carried from one generation to the next, and settled. */
 #include "parts.h"
 #include "../base/log.h"
+#include "../base/scope.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,50 +29,65 @@ static void ring_store(uint64_t *word, struct weir_ring ring)
 		__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-static bool pool_takes_new(const struct model_pool *pool)
+static uint16_t ring_second(void)
 {
-	for (size_t i = 0; i < pool->backends_count; i++) {
-		if (pool->backends[i].takes_new)
-			return true;
+	return (uint16_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_S);
+}
+
+/* The ring word's index of each live service by its stable id, -1 where there is none. Read from the tables: a fresh
+ * controller has no other memory of the generation that it took over. */
+static int services_find_live(const struct reconcile *reconcile, int indices[WEIR_MAX_SERVICES])
+{
+	AUTO_CLOSE int fd = -1;
+
+	memset(indices, -1, WEIR_MAX_SERVICES * sizeof(*indices));
+	if (!reconcile->view.rings)
+		return 0;
+	fd = kernel_bank_open(reconcile->kernel, KERNEL_MAP_services, reconcile->live->generation % WEIR_BANKS);
+	if (fd < 0)
+		return fd;
+	for (uint32_t i = 0; i < reconcile->view.rings_count; i++) {
+		struct weir_service service;
+		int error = kernel_map_get(fd, &i, &service);
+
+		if (error)
+			return error;
+		if (service.id && service.id < WEIR_MAX_SERVICES)
+			indices[service.id] = (int)i;
 	}
-	return false;
+	return 0;
 }
 
-static bool pool_owns(const struct reconcile *reconcile, const char *pool, uint32_t backend_id)
+/* The live ring of the first service of the route that has one; size 0: none has. */
+static struct weir_ring route_find_live(const struct reconcile *reconcile, const struct model *model, size_t route,
+					const int *indices)
 {
-	const char *name = model_registry_name(&reconcile->registry, MODEL_BACKEND, backend_id);
-	size_t length = strlen(pool);
+	for (size_t i = 0; i < model->services_count; i++) {
+		const struct model_service *service = &model->services[i];
+		struct weir_ring ring;
 
-	return name && strncmp(name, pool, length) == 0 && name[length] == '/';
-}
-
-/* The ring by which a pool of that name and size serves now. Found from the tables alone: a fresh controller has
- * no other memory of the generation that it took over. */
-static const struct weir_slot *rings_find_live(const struct reconcile *reconcile, const struct model_pool *pool)
-{
-	const struct bank_view *view = &reconcile->view;
-
-	for (size_t i = 0; i < view->rings_count; i++) {
-		struct weir_ring ring = ring_load(&view->rings[i]);
-
-		if (!ring.size || ring.size != pool->ring_size || (uint64_t)ring.base + ring.size > view->slots_count)
+		if (service->route != route || indices[service->id] < 0)
 			continue;
-		if (pool_owns(reconcile, pool->name, view->slots[ring.base].current))
-			return &view->slots[ring.base];
+		ring = ring_load(&reconcile->view.rings[indices[service->id]]);
+		if (ring.size && (uint64_t)ring.base + ring.size <= reconcile->view.slots_count)
+			return ring;
 	}
-	return NULL;
+	return (struct weir_ring){};
 }
 
 int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image)
 {
-	for (size_t i = 0; i < model->pools_count; i++) {
-		const struct weir_slot *before = rings_find_live(reconcile, &model->pools[i]);
-		int error = before ? compile_ring(&model->pools[i], before, image->slots + image->pools[i].base) : 0;
+	AUTO_FREE int *indices = malloc(WEIR_MAX_SERVICES * sizeof(*indices));
+	int error = indices ? services_find_live(reconcile, indices) : -ENOMEM;
 
-		if (error)
-			return error;
+	for (size_t i = 0; !error && i < image->routes_count; i++) {
+		struct weir_ring live = route_find_live(reconcile, model, i, indices);
+
+		if (live.size)
+			compile_ring_follow(model, reconcile->view.slots + live.base, live.size, ring_second(),
+					    image->slots + image->routes[i].base, image->routes[i].size);
 	}
-	return 0;
+	return error;
 }
 
 static bool slots_are_settled(const struct weir_slot *slots, size_t count)
@@ -83,30 +99,31 @@ static bool slots_are_settled(const struct weir_slot *slots, size_t count)
 	return true;
 }
 
-static void pool_start_phase(struct ring_pool *pool, const struct weir_slot *slots)
+static void route_start_phase(struct ring_route *route, const struct weir_slot *slots)
 {
-	pool->phase = slots_are_settled(slots, pool->size) ? WEIR_SLOT_SETTLED : WEIR_SLOT_TRANSITION;
-	pool->timed = false;
+	route->phase = slots_are_settled(slots, route->size) ? WEIR_SLOT_SETTLED : WEIR_SLOT_TRANSITION;
+	route->timed = false;
 }
 
-struct ring_pool *rings_pools(const struct compile_image *image)
+struct ring_route *rings_routes(const struct compile_image *image)
 {
-	struct ring_pool *pools = calloc(image->pools_count ?: 1, sizeof(*pools));
+	struct ring_route *routes = calloc(image->routes_count ?: 1, sizeof(*routes));
 
-	for (size_t i = 0; pools && i < image->pools_count; i++) {
-		pools[i].base = image->pools[i].base;
-		pools[i].size = image->pools[i].size;
-		pool_start_phase(&pools[i], image->slots + pools[i].base);
+	for (size_t i = 0; routes && i < image->routes_count; i++) {
+		routes[i].base = image->routes[i].base;
+		routes[i].size = image->routes[i].size;
+		route_start_phase(&routes[i], image->slots + routes[i].base);
 	}
-	return pools;
+	return routes;
 }
 
-static struct weir_slot *pool_slots(const struct reconcile *reconcile, const struct ring_pool *pool, unsigned int area)
+static struct weir_slot *route_slots(const struct reconcile *reconcile, const struct ring_route *route,
+				     unsigned int area)
 {
-	return reconcile->view.slots + pool->base + (size_t)area * pool->size;
+	return reconcile->view.slots + route->base + (size_t)area * route->size;
 }
 
-/* Whether the ring of a pool looks other than it did. Both are of one configuration. */
+/* Whether a pool's backends have other parts in rings than they had. Both are of one configuration. */
 static bool pool_differs(const struct model_pool *a, const struct model_pool *b)
 {
 	for (size_t i = 0; i < a->backends_count; i++) {
@@ -119,47 +136,66 @@ static bool pool_differs(const struct model_pool *a, const struct model_pool *b)
 	return false;
 }
 
-/* Writes the new ring of each pool that differs into the area that no ring word points at. */
-static int rings_write(struct reconcile *reconcile, const struct model *next, bool *replaced)
+/* A ring that is not settled may name backends of any pool. */
+static bool route_may_differ(const struct reconcile *reconcile, const struct model *next, size_t index)
 {
-	for (size_t i = 0; i < next->pools_count; i++) {
-		const struct ring_pool *pool = &reconcile->pools[i];
-		int error;
+	const struct model *model = reconcile->model;
+	bool is_settled = reconcile->routes[index].phase == WEIR_SLOT_SETTLED;
+	int pool = next->routes[index].pool;
 
-		/* Without takers the ring stays for the day that one returns; the services' words say that
-		 * nobody serves. */
-		if (!pool_differs(&reconcile->model->pools[i], &next->pools[i]) || !pool_takes_new(&next->pools[i]))
-			continue;
-		error = compile_ring(&next->pools[i], pool_slots(reconcile, pool, pool->area),
-				     pool_slots(reconcile, pool, !pool->area));
-		if (error)
-			return error;
-		replaced[i] = true;
+	if (model->routes[index].pool != pool)
+		return true;
+	for (size_t i = 0; i < next->pools_count; i++) {
+		if ((!is_settled || pool == (int)i) && pool_differs(&model->pools[i], &next->pools[i]))
+			return true;
 	}
+	return false;
+}
+
+/* Writes the new ring of a route into the area that no ring word points at, if it is another. */
+static int route_write(const struct reconcile *reconcile, const struct model *next, size_t index, bool *replaced)
+{
+	const struct ring_route *route = &reconcile->routes[index];
+	const struct weir_slot *before = route_slots(reconcile, route, route->area);
+	AUTO_FREE struct weir_slot *slots = calloc(route->size ?: 1, sizeof(*slots));
+	int pool = next->routes[index].pool;
+	int error = slots ? compile_ring(pool < 0 ? NULL : &next->pools[pool], route->size, slots) : -ENOMEM;
+
+	if (error)
+		return error;
+	compile_ring_follow(next, before, route->size, ring_second(), slots, route->size);
+	*replaced = memcmp(slots, before, route->size * sizeof(*slots)) != 0;
+	if (*replaced)
+		memcpy(route_slots(reconcile, route, !route->area), slots, route->size * sizeof(*slots));
 	return 0;
+}
+
+static int rings_write(const struct reconcile *reconcile, const struct model *next, bool *replaced)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < next->routes_count; i++) {
+		if (route_may_differ(reconcile, next, i))
+			error = route_write(reconcile, next, i, &replaced[i]);
+	}
+	return error;
 }
 
 static void rings_switch(struct reconcile *reconcile, const struct model *next, const bool *replaced)
 {
-	for (size_t i = 0; i < next->pools_count; i++) {
-		struct ring_pool *pool = &reconcile->pools[i];
+	for (size_t i = 0; i < next->routes_count; i++) {
+		struct ring_route *route = &reconcile->routes[i];
 
 		if (!replaced[i])
 			continue;
-		pool->area = !pool->area;
-		pool_start_phase(pool, pool_slots(reconcile, pool, pool->area));
+		route->area = !route->area;
+		route_start_phase(route, route_slots(reconcile, route, route->area));
 	}
 	for (size_t i = 0; i < next->services_count; i++) {
-		int index = next->services[i].pool;
-		struct weir_ring ring = {};
+		const struct ring_route *route = &reconcile->routes[next->services[i].route];
 
-		if (index >= 0 && pool_takes_new(&next->pools[index])) {
-			const struct ring_pool *pool = &reconcile->pools[index];
-
-			ring.base = pool->base + pool->area * pool->size;
-			ring.size = pool->size;
-		}
-		ring_store(&reconcile->view.rings[i], ring);
+		ring_store(&reconcile->view.rings[i],
+			   (struct weir_ring){.base = route->base + route->area * route->size, .size = route->size});
 	}
 }
 
@@ -174,7 +210,7 @@ int rings_refresh(struct reconcile *reconcile, struct problem *problem)
 	error = model_build(reconcile->config, &reconcile->registry, &world, NULL, NULL, &next, problem);
 	if (error)
 		return error;
-	replaced = calloc(next->pools_count ?: 1, sizeof(*replaced));
+	replaced = calloc(next->routes_count ?: 1, sizeof(*replaced));
 	error = replaced ? rings_write(reconcile, next, replaced) : -ENOMEM;
 	if (!error) {
 		rings_switch(reconcile, next, replaced);
@@ -200,30 +236,32 @@ static void slots_settle(struct weir_slot *slots, size_t count, enum weir_slot_s
 			continue;
 		slot.previous = 0;
 		slot.state = (uint8_t)to;
+		if (to == WEIR_SLOT_SETTLED)
+			slot.since_s = 0;
 		memcpy(&value, &slot, sizeof(value));
 		__atomic_store_n((slot_word *)&slots[i], value, __ATOMIC_RELAXED);
 	}
 }
 
 /* A transition records flows, then only looks them up, then is over; each phase lasts settle_ms from the last
- * change of the pool's ring. */
-static void pool_settle(struct reconcile *reconcile, struct ring_pool *pool, uint64_t now_ms)
+ * change of the route's ring. */
+static void route_settle(struct reconcile *reconcile, struct ring_route *route, uint64_t now_ms)
 {
-	struct weir_slot *slots = pool_slots(reconcile, pool, pool->area);
+	struct weir_slot *slots = route_slots(reconcile, route, route->area);
 
-	if (!pool->timed) {
-		pool->since_ms = now_ms;
-		pool->timed = true;
+	if (!route->timed) {
+		route->since_ms = now_ms;
+		route->timed = true;
 	}
-	if (now_ms - pool->since_ms < reconcile->config->settle_ms)
+	if (now_ms - route->since_ms < reconcile->config->settle_ms)
 		return;
-	if (pool->phase == WEIR_SLOT_TRANSITION) {
-		slots_settle(slots, pool->size, WEIR_SLOT_TRANSITION, WEIR_SLOT_EXCEPTIONS);
-		pool->phase = WEIR_SLOT_EXCEPTIONS;
-		pool->since_ms = now_ms;
+	if (route->phase == WEIR_SLOT_TRANSITION) {
+		slots_settle(slots, route->size, WEIR_SLOT_TRANSITION, WEIR_SLOT_EXCEPTIONS);
+		route->phase = WEIR_SLOT_EXCEPTIONS;
+		route->since_ms = now_ms;
 	} else {
-		slots_settle(slots, pool->size, WEIR_SLOT_EXCEPTIONS, WEIR_SLOT_SETTLED);
-		pool->phase = WEIR_SLOT_SETTLED;
+		slots_settle(slots, route->size, WEIR_SLOT_EXCEPTIONS, WEIR_SLOT_SETTLED);
+		route->phase = WEIR_SLOT_SETTLED;
 	}
 }
 
@@ -235,16 +273,16 @@ void rings_settle(struct reconcile *reconcile, uint64_t now_ms)
 		return;
 	if (reconcile->rings_behind && rings_refresh(reconcile, &problem))
 		log_error("rings are older than the state of their backends: %s", problem.text);
-	for (size_t i = 0; i < reconcile->model->pools_count; i++) {
-		if (reconcile->pools[i].phase != WEIR_SLOT_SETTLED)
-			pool_settle(reconcile, &reconcile->pools[i], now_ms);
+	for (size_t i = 0; i < reconcile->model->routes_count; i++) {
+		if (reconcile->routes[i].phase != WEIR_SLOT_SETTLED)
+			route_settle(reconcile, &reconcile->routes[i], now_ms);
 	}
 }
 
-void reconcile_ring_counts(const struct reconcile *reconcile, size_t pool, uint32_t counts[3])
+void reconcile_ring_counts(const struct reconcile *reconcile, size_t route, uint32_t counts[3])
 {
-	const struct ring_pool *ring = &reconcile->pools[pool];
-	const struct weir_slot *slots = pool_slots(reconcile, ring, ring->area);
+	const struct ring_route *ring = &reconcile->routes[route];
+	const struct weir_slot *slots = route_slots(reconcile, ring, ring->area);
 
 	memset(counts, 0, 3 * sizeof(*counts));
 	for (size_t i = 0; i < ring->size; i++) {

@@ -12,8 +12,6 @@
 #define STATE_MAX_BYTES (256u << 20)
 #define STATE_QUICK	4096 /* live entries that are written within milliseconds */
 
-static const char *const health_names[] = {"unknown", "up", "down"};
-static const char *const admin_names[] = {"enabled", "drain", "disabled"};
 static const char *const list_names[] = {[WEIR_BAN_DENY] = "deny", [WEIR_BAN_ALLOW] = "allow"};
 
 static int state_word(const char *word, const char *const *words, size_t count)
@@ -53,8 +51,8 @@ static bool state_read_backend(json_t *from, struct state_backend *backend)
 	if (json_unpack(from, "{s:s, s:s, s:s, s:i, s:I}", "name", &name, "health", &health, "admin", &admin, "weight",
 			&weight, "since_ns", &since_ns))
 		return false;
-	health_index = state_word(health, health_names, ARRAY_SIZE(health_names));
-	admin_index = state_word(admin, admin_names, ARRAY_SIZE(admin_names));
+	health_index = state_word(health, reconcile_health_names, RECONCILE_HEALTHS);
+	admin_index = state_word(admin, reconcile_admin_names, RECONCILE_ADMINS);
 	if (health_index < 0 || admin_index < 0 || weight < -1 || weight >= UINT16_MAX || !*name ||
 	    strlen(name) >= sizeof(backend->name))
 		return false;
@@ -176,12 +174,12 @@ static void state_write_backends(const struct reconcile *reconcile, struct state
 		const struct weir_backend_state *state = &reconcile->states[id];
 
 		if (!name || (!state->health && !state->admin && !state->weight) ||
-		    state->health >= ARRAY_SIZE(health_names) || state->admin >= ARRAY_SIZE(admin_names))
+		    state->health >= RECONCILE_HEALTHS || state->admin >= RECONCILE_ADMINS)
 			continue;
-		state_append(writer,
-			     json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", name, "health", health_names[state->health],
-				       "admin", admin_names[state->admin], "weight", (int)state->weight - 1, "since_ns",
-				       (json_int_t)state->since_ns));
+		state_append(writer, json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", name, "health",
+					       reconcile_health_names[state->health], "admin",
+					       reconcile_admin_names[state->admin], "weight", (int)state->weight - 1,
+					       "since_ns", (json_int_t)state->since_ns));
 	}
 }
 

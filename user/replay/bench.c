@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A program to ask: loaded over the live tables, or over its own that a configuration fills. */
 #include "bench.h"
+#include "../base/clock.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <net/if.h>
@@ -8,7 +9,6 @@
 #include <time.h>
 
 #define LOOPBACK_IFINDEX 1
-#define NS_PER_S	 1000000000ull
 
 static void bench_take_link(void *arg, const struct kernel_link *link)
 {
@@ -140,13 +140,11 @@ int replay_run(struct replay_bench *bench, const void *data, size_t size, uint64
 	       size_t *out_size, struct replay_outcome *outcome, struct problem *problem)
 {
 	struct replay_outcome result = {.trace = {.ifindex = ifindex ? ifindex : bench->ifindex}};
-	struct timespec now;
 	int error;
 
 	/* Live bans end by the host's monotonic clock: a capture's times say nothing about them, and a replay that
 	 * writes no state needs no other clock. */
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	result.trace.now_ns = bench->stateful && time_ns ? time_ns : now.tv_sec * NS_PER_S + now.tv_nsec;
+	result.trace.now_ns = bench->stateful && time_ns ? time_ns : (uint64_t)clock_read_ns(CLOCK_MONOTONIC);
 	error = kernel_test_run(bench->kernel, data, size, out, out_size, &result.action, &result.trace);
 	if (error)
 		return problem_set(problem, error, "the program could not be run on a packet of %zu bytes: %s", size,

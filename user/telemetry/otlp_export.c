@@ -22,7 +22,7 @@ struct telemetry_otlp {
 	struct loop_http *http;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *where; /* host:port, for messages: the URL may hold a password */
+	char *where; /* for messages: the URL without what may be secret */
 	char *service_name, *service_version, *host_name;
 	struct telemetry_resource resource;
 	telemetry_source *source;
@@ -323,26 +323,43 @@ static int request_prepare(struct telemetry_otlp *otlp, const struct telemetry_o
 	return 0;
 }
 
+/* What is shown of a URL has no user, password, query or fragment. */
+static int url_show(CURLU *parsed, char **where)
+{
+	static const CURLUPart secrets[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
+					    CURLUPART_FRAGMENT};
+	char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
+		if (curl_url_set(parsed, secrets[i], NULL, 0))
+			return -ENOMEM;
+	if (curl_url_get(parsed, CURLUPART_URL, &text, 0))
+		return -ENOMEM;
+	*where = strdup(text);
+	curl_free(text);
+	return *where ? 0 : -ENOMEM;
+}
+
 static int url_check(const char *url, char **where, struct problem *problem)
 {
-	char *scheme = NULL, *host = NULL, *port = NULL;
 	CURLU *parsed = curl_url();
+	char *scheme = NULL, *host = NULL;
 	int err = -EINVAL;
 
 	if (!parsed)
 		return problem_set(problem, -ENOMEM, "collector: out of memory");
 	if (curl_url_set(parsed, CURLUPART_URL, url, 0) || curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(parsed, CURLUPART_HOST, &host, 0) ||
-	    curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ||
 	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
-		problem_set(problem, err, "collector: \"%s\" is not an http or https URL", url);
+		problem_set(problem, err, "collector: the endpoint is not an http or https URL");
 		problem_hint(problem, "write it like http://127.0.0.1:4318");
 	} else {
-		err = asprintf(where, "%s:%s", host, port) < 0 ? -ENOMEM : 0;
+		err = url_show(parsed, where);
+		if (err)
+			problem_set(problem, err, "collector: out of memory");
 	}
 	curl_free(scheme);
 	curl_free(host);
-	curl_free(port);
 	curl_url_cleanup(parsed);
 	return err;
 }
@@ -425,6 +442,11 @@ void telemetry_otlp_close(struct telemetry_otlp *otlp)
 	loop_http_cancel(otlp->http, otlp->easy);
 	uv_close((uv_handle_t *)&otlp->interval, on_closed);
 	uv_close((uv_handle_t *)&otlp->retry, on_closed);
+}
+
+const char *telemetry_otlp_where(const struct telemetry_otlp *otlp)
+{
+	return otlp->where;
 }
 
 void telemetry_otlp_stats(const struct telemetry_otlp *otlp, struct telemetry_otlp_stats *out)

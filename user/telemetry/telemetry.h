@@ -79,6 +79,8 @@ struct telemetry_otlp;
 int telemetry_otlp_open(uv_loop_t *loop, struct loop_http *http, const struct telemetry_otlp_options *options,
 			telemetry_source *source, void *arg, struct telemetry_otlp **out, struct problem *problem);
 void telemetry_otlp_close(struct telemetry_otlp *otlp);
+/* Where the snapshots go, for messages: without what the URL may hold of user, password and query. */
+const char *telemetry_otlp_where(const struct telemetry_otlp *otlp);
 void telemetry_otlp_stats(const struct telemetry_otlp *otlp, struct telemetry_otlp_stats *out);
 
 /* HTTP on loopback: /metrics and /healthz. -EADDRINUSE, -EPERM (not a loopback address) and others are told in
