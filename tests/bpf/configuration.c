@@ -42,7 +42,8 @@ const char configuration_standard[] =
 	"  - {name: six, address: [" SIX4 ", \"" SIX6 "\"], ports: [tcp/443, udp/443], pools: [six]}\n"
 	"  - {name: l2, address: " L2_4 ", ports: [tcp/443, udp/8000-8009], pools: [l2]}\n"
 	"  - {name: l2-six, address: \"" L2_6 "\", ports: [tcp/443], pools: [l2-six]}\n"
-	"  - {name: reject, address: [" REJECT4 ", \"" REJECT6 "\"], ports: [tcp/443, udp/443, icmp], pools: [nobody]}\n"
+	"  - {name: reject, address: [" REJECT4 ", \"" REJECT6
+	"\"], ports: [tcp/443, udp/443, icmp], pools: [nobody]}\n"
 	"  - {name: drop, address: " DROP4 ", ports: [tcp/443], pools: [nobody], fallback: drop}\n"
 	"  - {name: kernel, address: " KERNEL4 ", ports: [tcp/443], pools: [nobody], fallback: kernel}\n"
 	"  - {name: narrow, address: [" NARROW4 ", \"" NARROW6 "\"], ports: [tcp/443, udp/443], pools: [narrow]}\n"
