@@ -144,6 +144,19 @@ static void route_neighbour_that_is_old_is_confirmed(void **state)
 	assert_true(ip_says("neigh show 192.0.2.8 dev wr0", "02:00:00:00:00:08 DELAY"));
 }
 
+static void route_neighbour_that_is_permanent_stays_so(void **state)
+{
+	struct addr to = addr_of("192.0.2.9");
+	struct route route;
+
+	if (geteuid() != 0)
+		skip();
+	ip("neigh add 192.0.2.9 dev wr0 lladdr 02:00:00:00:00:09 nud permanent");
+	assert_int_equal(route_find(*state, &to, &route), 0);
+	assert_int_equal(route_use_neighbour(*state, &route), 0);
+	assert_true(ip_says("neigh show 192.0.2.9 dev wr0", "02:00:00:00:00:09 PERMANENT"));
+}
+
 static void route_device_tells_its_kind(void **state)
 {
 	struct route_device device;
@@ -168,6 +181,7 @@ int main(void)
 		cmocka_unit_test(route_table_answered),
 		cmocka_unit_test(route_neighbour_in_use_is_asked_for),
 		cmocka_unit_test(route_neighbour_that_is_old_is_confirmed),
+		cmocka_unit_test(route_neighbour_that_is_permanent_stays_so),
 		cmocka_unit_test(route_device_tells_its_kind),
 	};
 

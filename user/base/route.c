@@ -151,21 +151,44 @@ int route_find(struct route_socket *socket, const struct addr *to, struct route 
 	return 0;
 }
 
-int route_use_neighbour(struct route_socket *socket, const struct route *route)
+static struct nlmsghdr *neighbour_request(char *buffer, unsigned short type, const struct route *route)
 {
-	struct nlmsghdr *request;
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
 	struct ndmsg *message;
-	char buffer[128];
 
-	request = mnl_nlmsg_put_header(buffer);
-	request->nlmsg_type = RTM_NEWNEIGH;
-	request->nlmsg_flags = NLM_F_CREATE;
+	request->nlmsg_type = type;
 	message = mnl_nlmsg_put_extra_header(request, sizeof(*message));
 	message->ndm_family = family_of(&route->next_hop);
 	message->ndm_ifindex = (int)route->ifindex;
 	message->ndm_state = NUD_NONE;
-	message->ndm_flags = NTF_USE;
+	if (type == RTM_NEWNEIGH)
+		message->ndm_flags = NTF_USE;
 	mnl_attr_put(request, NDA_DST, addr_size(&route->next_hop), &route->next_hop.bytes);
+	return request;
+}
+
+static int on_neighbour(const struct nlmsghdr *header, void *arg)
+{
+	const struct ndmsg *message = mnl_nlmsg_get_payload(header);
+	uint16_t *state = arg;
+
+	if (header->nlmsg_type == RTM_NEWNEIGH)
+		*state = message->ndm_state;
+	return MNL_CB_OK;
+}
+
+int route_use_neighbour(struct route_socket *socket, const struct route *route)
+{
+	uint16_t state = NUD_NONE;
+	struct nlmsghdr *request;
+	char buffer[128];
+
+	/* An entry that needs no confirming is left alone: from 5.16 on the kernel would take NUD_PERMANENT off it. */
+	request = neighbour_request(buffer, RTM_GETNEIGH, route);
+	if (!ask(socket, request, on_neighbour, &state) && state & (NUD_PERMANENT | NUD_NOARP))
+		return 0;
+	request = neighbour_request(buffer, RTM_NEWNEIGH, route);
+	request->nlmsg_flags |= NLM_F_CREATE;
 	return ask(socket, request, NULL, NULL);
 }
 
