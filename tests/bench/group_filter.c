@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The live deny list beside the kernel's longest-prefix trie. Sources are random over the whole table. */
+#include "bench.h"
+#include "user/base/scope.h"
+#include <linux/bpf.h>
+
+#define BANS 100000
+
+static const unsigned int hosts4[] = {32, 0}, hosts6[] = {128, 0}, four_lengths[] = {32, 24, 28, 30, 0};
+
+static void filter_weir(struct bench *bench)
+{
+	AUTO_FREE char *configuration = edge_configuration("");
+	struct edge *plain = edge_open(bench, configuration), *hosts = edge_open(bench, configuration);
+	struct edge *mixed = edge_open(bench, configuration);
+	const struct traffic hit4 = {.keys = BANS}, miss4 = {.keys = BANS, .miss = true};
+	const struct traffic hit6 = {.keys = BANS, .destination = NOT_VIP6};
+	const struct traffic miss6 = {.keys = BANS, .destination = NOT_VIP6, .miss = true};
+
+	edge_deny(hosts, BANS, false, hosts4);
+	edge_deny(hosts, BANS, true, hosts6);
+	edge_deny(mixed, BANS, false, four_lengths);
+	bench_row_edge(bench, "weir_not_vip", plain, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_not_vip_v6", plain, XDP_PASS, &miss6);
+	bench_row_edge(bench, "weir_deny_hit_100k", hosts, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_deny_miss_100k", hosts, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_deny_hit_100k_4_lengths", mixed, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_deny_miss_100k_4_lengths", mixed, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_deny_hit_100k_v6", hosts, XDP_DROP, &hit6);
+	bench_row_edge(bench, "weir_deny_miss_100k_v6", hosts, XDP_PASS, &miss6);
+}
+
+static void filter_lpm(struct bench *bench, const char *hit, const char *miss, uint32_t prefixes, bool is_ipv6)
+{
+	int program = peer_lpm(bench, is_ipv6, prefixes);
+	struct traffic traffic = {.keys = prefixes, .destination = is_ipv6 ? NOT_VIP6 : NOT_VIP4};
+
+	bench_row(bench, hit, program, XDP_DROP, &traffic);
+	traffic.miss = true;
+	bench_row(bench, miss, program, XDP_PASS, &traffic);
+}
+
+void group_filter(struct bench *bench, struct results *results)
+{
+	filter_weir(bench);
+	filter_lpm(bench, "lpm_hit_1k", "lpm_miss_1k", 1000, false);
+	filter_lpm(bench, "lpm_hit_100k", "lpm_miss_100k", 100000, false);
+	filter_lpm(bench, "lpm_hit_1m", "lpm_miss_1m", 1000000, false);
+	filter_lpm(bench, "lpm_hit_100k_v6", "lpm_miss_100k_v6", 100000, true);
+	bench_measure(bench, results);
+}
