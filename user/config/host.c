@@ -108,9 +108,10 @@ static bool split_listen(const char *text, char address[ADDR_TEXT_MAX], uint16_t
 	if (!colon || units_integer(colon + 1, &number) || number < 1 || number > UINT16_MAX)
 		return false;
 	if (*begin == '[') {
-		if (end == begin || *--end != ']')
+		if (end == begin || end[-1] != ']')
 			return false;
 		begin++;
+		end--;
 	}
 	if ((size_t)(end - begin) >= ADDR_TEXT_MAX)
 		return false;

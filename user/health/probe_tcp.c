@@ -25,6 +25,9 @@ void probe_outcome_from_errno(struct probe_outcome *outcome, int error)
 	case -ENOBUFS:
 	case -EADDRNOTAVAIL:
 		outcome->local_error = error;
+		break;
+	default:
+		break;
 	}
 }
 
