@@ -18,7 +18,7 @@ CPPFLAGS += -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"' -I. -Iinclude -I$(BUILD)
 LDLIBS += $(shell pkg-config --libs $(PACKAGES))
 , := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZE)
+ALL_CFLAGS = -std=gnu11 -fno-strict-aliasing $(CFLAGS) $(WARNINGS) $(SANITIZE)
 
 MODULES := base config model compile kernel reconcile health telemetry control replay backendhost controller
 LIB_SOURCES := $(foreach m,$(MODULES),$(wildcard user/$(m)/*.c))
@@ -45,7 +45,8 @@ help: ## list the targets
 	@echo "  Variables: V=1 shows commands, SAN=1 builds with sanitizers, BUILD=DIR, CLANG=clang-N"
 
 # --- BPF ---------------------------------------------------------------------------------------------------
-BPF_CFLAGS := -g -O2 -std=gnu11 -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -Iinclude -idirafter /usr/include/$(shell $(CC) -dumpmachine)
+# No strict aliasing: checksums read headers as words of other types than they were written as.
+BPF_CFLAGS := -g -O2 -std=gnu11 -fno-strict-aliasing -target bpf -mcpu=v3 -Wall -Wextra -Werror -I. -Iinclude -idirafter /usr/include/$(shell $(CC) -dumpmachine)
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
