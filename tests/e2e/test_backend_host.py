@@ -458,7 +458,10 @@ class BackendHost(unittest.TestCase):
         self.assertEqual(list(self.state.iterdir()), [])
 
     def link_device(self):
-        link = json.loads(sh("bpftool", "-j", "link", "show", "pinned", self.pins / "eth0" / "link").stdout)
+        shown = sh("bpftool", "-j", "link", "show", "pinned", self.pins / "eth0" / "link", check=False)
+        if shown.returncode:  # bpftool 7.5 fails on a link without a device, 7.1 shows none
+            return 0
+        link = json.loads(shown.stdout)
         return link.get("ifindex") or link.get("devname")
 
     def test_backend_host_pins_that_would_not_last_are_refused(self):
