@@ -9,15 +9,18 @@
 #include <string.h>
 
 struct options {
-	const char *path, *socket, *base;
+	struct cli_common common;
+	const char *path, *base;
 	int64_t base_number;
-	bool json, dry_run;
+	bool dry_run;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'n':
 		options->dry_run = true;
@@ -26,12 +29,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		options->base = value;
 		if (cli_parse_number(value, 0, UINT32_MAX, &options->base_number))
 			argp_error(state, "--base takes the number of a generation");
-		return 0;
-	case 'j':
-		options->json = true;
-		return 0;
-	case 's':
-		options->socket = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
@@ -82,7 +79,7 @@ static int check_text(const struct options *options, const char *text, size_t si
 	if (err) {
 		fputs(errors.text ? errors.text : strerror(-err), stderr);
 		fprintf(stderr, "weir: nothing was applied; the live policy is as it was\n");
-	} else if (!options->json) {
+	} else if (!options->common.json) {
 		json_t *dangers = cli_config_dangers(config);
 
 		print_lines(stderr, dangers, "weir: warning: ");
@@ -98,8 +95,8 @@ int cli_apply(int argc, char **argv)
 	static const struct argp_option list[] = {
 		{"dry-run", 'n', 0, 0, "Show what would change, change nothing", 0},
 		{"base", 'b', "N", 0, "Refuse unless generation N is live: nobody else changed it meanwhile", 0},
-		{"json", 'j', 0, 0, "Print the result as JSON", 0},
-		{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
+		CLI_OPTION_JSON("result"),
+		CLI_OPTION_SOCKET,
 		{0},
 	};
 	static const struct argp argp = {
@@ -130,10 +127,10 @@ int cli_apply(int argc, char **argv)
 			      "dry_run", options.dry_run);
 	if (options.base)
 		json_object_set_new(arguments, "base", json_integer(options.base_number));
-	err = cli_ask(options.socket, "apply", arguments, &result);
+	err = cli_ask(options.common.socket, "apply", arguments, &result);
 	if (err)
 		return err;
-	if (options.json)
+	if (options.common.json)
 		return cli_print_json(result);
 	print_result(&options, result);
 	json_decref(result);

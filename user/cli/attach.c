@@ -6,7 +6,8 @@
 #include <string.h>
 
 struct options {
-	const char *interface, *pins;
+	struct cli_common common;
+	const char *interface;
 	enum kernel_attach_mode mode;
 };
 
@@ -14,6 +15,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'm':
 		if (!strcmp(value, "auto"))
@@ -24,9 +27,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 			options->mode = KERNEL_ATTACH_GENERIC;
 		else
 			argp_error(state, "--mode is one of auto, native, generic");
-		return 0;
-	case 'p':
-		options->pins = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->interface)
@@ -68,7 +68,7 @@ int cli_attach(int argc, char **argv)
 	int err;
 
 	cli_parse(&argp, argc, argv, &options);
-	kernel_options.pin_directory = cli_pins(options.pins);
+	kernel_options.pin_directory = cli_pins(options.common.pins);
 	err = kernel_load(&kernel_options, &kernel, &problem);
 	if (err) {
 		if (!*problem.hint)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `weir backend`: the backends and the operators' overrides. */
 #include "cli.h"
+#include "../reconcile/reconcile.h"
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#define WEIGHT_MAX 1000
-
 struct options {
-	const char *verb, *name, *weight, *socket;
-	bool json;
+	struct cli_common common;
+	const char *verb, *name, *weight;
 };
 
 static void check_words(const struct options *options, struct argp_state *state)
@@ -33,13 +32,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case 's':
-		options->socket = value;
-		return 0;
 	case ARGP_KEY_ARG:
 		if (!options->verb)
 			options->verb = value;
@@ -69,7 +64,7 @@ static json_t *make_arguments(const struct options *options)
 	if (!options->name)
 		return NULL;
 	arguments = json_pack("{s:s}", "name", options->name);
-	if (options->weight && !cli_parse_number(options->weight, 0, WEIGHT_MAX, &weight))
+	if (options->weight && !cli_parse_number(options->weight, 0, RECONCILE_WEIGHT_MAX, &weight))
 		json_object_set_new(arguments, "weight", json_integer(weight));
 	else if (options->weight)
 		json_object_set_new(arguments, "weight", json_null());
@@ -101,8 +96,8 @@ int cli_backend(int argc, char **argv)
 	static const char *const headings[] = {"BACKEND", "ADDRESS", "HEALTH", "ADMIN",	    "WEIGHT",
 					       "FOR",	  "PACKETS", "FLOWS",  "LAST CHECK"};
 	static const struct argp_option list[] = {
-		{"json", 'j', 0, 0, "Print the result as JSON", 0},
-		{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
+		CLI_OPTION_JSON("result"),
+		CLI_OPTION_SOCKET,
 		{0},
 	};
 	static const struct argp argp = {
@@ -127,14 +122,14 @@ int cli_backend(int argc, char **argv)
 
 	cli_parse(&argp, argc, argv, &options);
 	if (options.weight && strcmp(options.weight, "default") != 0 &&
-	    cli_parse_number(options.weight, 0, WEIGHT_MAX, &weight)) {
-		fprintf(stderr, "weir: a weight is a whole number from 0 to %d, or default\n", WEIGHT_MAX);
+	    cli_parse_number(options.weight, 0, RECONCILE_WEIGHT_MAX, &weight)) {
+		fprintf(stderr, "weir: a weight is a whole number from 0 to %d, or default\n", RECONCILE_WEIGHT_MAX);
 		return CLI_USAGE;
 	}
 	snprintf(command, sizeof(command), "backend.%s", options.verb);
-	if (cli_ask(options.socket, command, make_arguments(&options), &result))
+	if (cli_ask(options.common.socket, command, make_arguments(&options), &result))
 		return CLI_FAILED;
-	if (options.json)
+	if (options.common.json)
 		return cli_print_json(result);
 	cli_table_headings(&table, headings);
 	json_array_foreach(json_object_get(result, "backends"), i, row)

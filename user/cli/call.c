@@ -15,6 +15,23 @@ error_t cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 	return argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
+bool cli_common_option(struct cli_common *common, int key, char *value)
+{
+	switch (key) {
+	case 'j':
+		common->json = true;
+		return true;
+	case 's':
+		common->socket = value;
+		return true;
+	case 'p':
+		common->pins = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int cli_fail(const struct problem *problem)
 {
 	fprintf(stderr, "weir: %s\n", problem->text);

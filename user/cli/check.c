@@ -12,21 +12,17 @@
 #include <string.h>
 
 struct options {
-	const char *path, *socket;
-	bool json;
+	struct cli_common common;
+	const char *path;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case 's':
-		options->socket = value;
-		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
 			argp_error(state, "one FILE at a time");
@@ -94,7 +90,7 @@ static json_t *compare_with_live(const struct options *options)
 		return json_null();
 	arguments = json_pack("{s:o, s:s%, s:b}", "path", json_text(path ? path : options->path), "text", text, size,
 			      "dry_run", 1);
-	err = cli_call(options->socket, "apply", arguments, &result, &problem);
+	err = cli_call(options->common.socket, "apply", arguments, &result, &problem);
 	json_decref(arguments);
 	if (err)
 		return json_null();
@@ -147,7 +143,7 @@ static void print_report(const char *path, const json_t *report)
 int cli_check(int argc, char **argv)
 {
 	static const struct argp_option list[] = {
-		{"json", 'j', 0, 0, "Print the report as JSON", 0},
+		CLI_OPTION_JSON("report"),
 		{"socket", 's', "PATH", 0, "The control socket to compare with (default " CLI_DEFAULT_SOCKET ")", 0},
 		{0},
 	};
@@ -172,7 +168,7 @@ int cli_check(int argc, char **argv)
 	err = config_load(options.path, &config, &errors);
 	if (err)
 		fputs(errors.text ? errors.text : strerror(-err), stderr);
-	if (err && options.json)
+	if (err && options.common.json)
 		cli_print_json(json_pack("{s:b, s:s, s:I}", "valid", 0, "errors", errors.text ? errors.text : "",
 					 "errors_count", (json_int_t)errors.count));
 	config_errors_free(&errors);
@@ -186,7 +182,7 @@ int cli_check(int argc, char **argv)
 	report = json_pack("{s:b, s:o, s:o, s:o}", "valid", 1, "sizes", sizes, "warnings", list_warnings(config),
 			   "changes", compare_with_live(&options));
 	config_free(config);
-	if (options.json)
+	if (options.common.json)
 		return cli_print_json(report);
 	print_report(options.path, report);
 	json_decref(report);

@@ -39,6 +39,22 @@ int cli_detach(int argc, char **argv);
 int cli_backend_host(int argc, char **argv);
 int cli_maps(int argc, char **argv);
 
+/* What most subcommands take alike. */
+struct cli_common {
+	const char *socket, *pins; /* NULL: as cli_call and cli_pins say */
+	bool json;
+};
+/* Takes --json, --socket and --pins; false when key is another. A subcommand offers those that it lists. */
+bool cli_common_option(struct cli_common *common, int key, char *value);
+#define CLI_OPTION_JSON(what)                                                                                          \
+	{                                                                                                              \
+		"json", 'j', 0, 0, "Print the " what " as JSON", 0                                                     \
+	}
+#define CLI_OPTION_SOCKET                                                                                              \
+	{                                                                                                              \
+		"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0                     \
+	}
+
 /* argp_parse with the house's settings (usage errors exit with CLI_USAGE). */
 error_t cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Prints "weir: TEXT" and "  HINT" to standard error; returns CLI_FAILED. */

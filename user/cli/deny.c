@@ -8,10 +8,11 @@
 #include <time.h>
 
 struct options {
+	struct cli_common common;
 	const char *list; /* "deny" or "allow" */
-	const char *verb, *socket, *note;
+	const char *verb, *note;
 	int64_t for_s; /* 0: no end */
-	bool force, json;
+	bool force;
 	json_t *words; /* the arguments after the verb */
 };
 
@@ -34,6 +35,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'f':
 		if (cli_parse_duration(value, &options->for_s))
@@ -47,12 +50,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case 'F':
 		options->force = true;
-		return 0;
-	case 'j':
-		options->json = true;
-		return 0;
-	case 's':
-		options->socket = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!options->verb)
@@ -81,7 +78,7 @@ static int fetch_list(const struct options *options, json_t **list)
 	snprintf(command, sizeof(command), "%s.list", options->list);
 	do {
 		page = NULL;
-		if (cli_ask(options->socket, command, arguments, &page)) {
+		if (cli_ask(options->common.socket, command, arguments, &page)) {
 			json_decref(entries);
 			return CLI_FAILED;
 		}
@@ -108,7 +105,7 @@ static int print_list(const struct options *options)
 
 	if (fetch_list(options, &result))
 		return CLI_FAILED;
-	if (options->json)
+	if (options->common.json)
 		return cli_print_json(result);
 	cli_table_headings(&table, headings);
 	json_array_foreach(json_object_get(result, "entries"), i, row) {
@@ -140,9 +137,9 @@ static int send_prefixes(const struct options *options, json_t *prefixes)
 	if (!is_deletion && options->force)
 		json_object_set_new(arguments, "force", json_true());
 	snprintf(command, sizeof(command), "%s.%s", options->list, is_deletion ? "del" : "add");
-	if (cli_ask(options->socket, command, arguments, &result))
+	if (cli_ask(options->common.socket, command, arguments, &result))
 		return CLI_FAILED;
-	if (options->json)
+	if (options->common.json)
 		return cli_print_json(result);
 	printf("%lld %s %s\n", cli_number(result, is_deletion ? "deleted" : "added"),
 	       is_deletion ? "deleted from" : "added to", options->list);
@@ -175,8 +172,8 @@ static const struct argp_option option_list[] = {
 	{"for", 'f', "TIME", 0, "End the entries by themselves after 90s, 5m, 1h, 2d, 1w (default: never)", 0},
 	{"note", 'n', "TEXT", 0, "Why, to be shown in the list", 0},
 	{"force", 'F', 0, 0, "Deny even what would cut off everybody, or a backend's health checks", 0},
-	{"json", 'j', 0, 0, "Print the result as JSON", 0},
-	{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
+	CLI_OPTION_JSON("result"),
+	CLI_OPTION_SOCKET,
 	{0},
 };
 

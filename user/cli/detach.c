@@ -8,7 +8,8 @@
 #define INTERFACES_MAX (2 * WEIR_MAX_INTERFACES)
 
 struct options {
-	const char *interface, *pins, *socket;
+	struct cli_common common;
+	const char *interface;
 	bool all, unpin, force;
 };
 
@@ -21,6 +22,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'a':
 		options->all = true;
@@ -30,12 +33,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case 'F':
 		options->force = true;
-		return 0;
-	case 'p':
-		options->pins = value;
-		return 0;
-	case 's':
-		options->socket = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->interface)
@@ -86,7 +83,7 @@ static bool is_controller_in_the_way(const struct options *options, const char *
 	json_t *status = NULL;
 	bool in_the_way;
 
-	if (cli_call(options->socket, "status", NULL, &status, &problem))
+	if (cli_call(options->common.socket, "status", NULL, &status, &problem))
 		return false;
 	in_the_way = !strcmp(cli_text(json_object_get(status, "controller"), "pins"), pins);
 	if (in_the_way) {
@@ -108,7 +105,7 @@ int cli_detach(int argc, char **argv)
 		{"unpin", 'u', 0, 0, "And remove the pinned tables: counters, bans, overrides, everything", 0},
 		{"force", 'F', 0, 0, "Although a controller runs, which attaches again unless it is stuck", 0},
 		{"pins", 'p', "DIR", 0, "The pinned dataplane (default " CLI_DEFAULT_PINS ")", 0},
-		{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
+		CLI_OPTION_SOCKET,
 		{0},
 	};
 	static const struct argp argp = {
@@ -127,7 +124,7 @@ int cli_detach(int argc, char **argv)
 	int status = CLI_DONE;
 
 	cli_parse(&argp, argc, argv, &options);
-	pins = cli_pins(options.pins);
+	pins = cli_pins(options.common.pins);
 	if (!options.force && is_controller_in_the_way(&options, pins))
 		return CLI_FAILED;
 	if (!options.all) {

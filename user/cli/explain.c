@@ -10,8 +10,7 @@
 #include <netinet/ip_icmp.h>
 #include <string.h>
 
-#define PACKET_MAX  (65535 + 64)
-#define HEADERS_MAX 128 /* that the program may add */
+#define PACKET_MAX (65535 + 64)
 
 enum {
 	OPTION_SRC = 256,
@@ -28,9 +27,10 @@ enum {
 };
 
 struct options {
+	struct cli_common common;
 	struct replay_words words;
-	const char *config, *pins, *iface;
-	bool json, has_dport, has_icmp;
+	const char *config, *iface;
+	bool has_dport, has_icmp;
 };
 
 static const struct {
@@ -163,6 +163,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'P':
 		if (parse_protocol(value, &options->words.protocol))
@@ -173,12 +175,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 		return 0;
 	case 'c':
 		options->config = value;
-		return 0;
-	case 'p':
-		options->pins = value;
-		return 0;
-	case 'j':
-		options->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", value);
@@ -214,8 +210,8 @@ static const struct argp_option option_list[] = {
 
 static int walk(const struct options *options, struct replay_bench *bench, struct problem *problem)
 {
-	AUTO_FREE uint8_t *packet = malloc(PACKET_MAX), *out = malloc(PACKET_MAX + HEADERS_MAX);
-	size_t out_size = PACKET_MAX + HEADERS_MAX;
+	AUTO_FREE uint8_t *packet = malloc(PACKET_MAX), *out = malloc(PACKET_MAX + REPLAY_HEADERS_MAX);
+	size_t out_size = PACKET_MAX + REPLAY_HEADERS_MAX;
 	unsigned int ifindex = options->iface ? if_nametoindex(options->iface) : 0;
 	struct replay_outcome outcome;
 	ssize_t size;
@@ -231,7 +227,7 @@ static int walk(const struct options *options, struct replay_bench *bench, struc
 	err = replay_run(bench, packet, (size_t)size, 0, ifindex, out, &out_size, &outcome, problem);
 	if (err)
 		return err;
-	if (options->json)
+	if (options->common.json)
 		return cli_print_json(replay_outcome_json(bench, &outcome, 0)) == CLI_DONE ? 0 : -EIO;
 	replay_outcome_print(bench, &outcome, stdout, cli_colour());
 	return 0;
@@ -258,7 +254,7 @@ int cli_explain(int argc, char **argv)
 	if (!options.has_icmp)
 		options.words.icmp_type = options.words.source.family == WEIR_IPV6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
 	bench_options.config_path = options.config;
-	bench_options.pin_directory = cli_pins(options.pins);
+	bench_options.pin_directory = cli_pins(options.common.pins);
 	err = replay_bench_open(&bench_options, &bench, &problem);
 	if (!err)
 		err = walk(&options, bench, &problem);

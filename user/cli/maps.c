@@ -9,21 +9,16 @@
 #include <string.h>
 
 struct options {
-	const char *pins;
-	bool json;
+	struct cli_common common;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case 'p':
-		options->pins = value;
-		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", value);
 		return EINVAL;
@@ -128,7 +123,7 @@ static void print_maps(const json_t *rows, const char *pins)
 int cli_maps(int argc, char **argv)
 {
 	static const struct argp_option list[] = {
-		{"json", 'j', 0, 0, "Print the list as JSON", 0},
+		CLI_OPTION_JSON("list"),
 		{"pins", 'p', "DIR", 0, "The pinned tables (default " CLI_DEFAULT_PINS ")", 0},
 		{0},
 	};
@@ -147,13 +142,13 @@ int cli_maps(int argc, char **argv)
 	json_t *rows;
 
 	cli_parse(&argp, argc, argv, &options);
-	pins = cli_pins(options.pins);
+	pins = cli_pins(options.common.pins);
 	if (cli_open_tables(pins, &kernel, &problem))
 		fprintf(stderr, "weir: the memory is not known: %s\n", problem.text);
 	rows = list_maps(kernel);
 	if (kernel)
 		kernel_free(kernel);
-	if (options.json)
+	if (options.common.json)
 		return cli_print_json(rows);
 	print_maps(rows, pins);
 	json_decref(rows);

@@ -8,13 +8,12 @@
 #include <net/if.h>
 #include <string.h>
 
-#define HEADERS_MAX 128 /* that the program may add */
-
 enum { OPTION_STATEFUL = 256, OPTION_IFACE };
 
 struct options {
-	const char *config, *pins, *capture, *out, *iface;
-	bool json, stateful;
+	struct cli_common common;
+	const char *config, *capture, *out, *iface;
+	bool stateful;
 };
 
 struct totals {
@@ -29,6 +28,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
 	case 'r':
 		options->capture = value;
@@ -39,17 +40,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	case 'c':
 		options->config = value;
 		return 0;
-	case 'p':
-		options->pins = value;
-		return 0;
 	case OPTION_IFACE:
 		options->iface = value;
 		return 0;
 	case OPTION_STATEFUL:
 		options->stateful = true;
-		return 0;
-	case 'j':
-		options->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"; the capture is given with --pcap", value);
@@ -89,7 +84,7 @@ static int report(const struct options *options, struct totals *totals, json_t *
 	}
 	if (*cli_text(json, "backend"))
 		count_in(totals->backends, cli_text(json, "backend"));
-	if (options->json) {
+	if (options->common.json) {
 		err = json_dumpf(json, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
 		putchar('\n');
 	}
@@ -112,13 +107,13 @@ static int make_room(struct run *run, size_t size)
 {
 	uint8_t *grown;
 
-	if (size + HEADERS_MAX <= run->out_room)
+	if (size + REPLAY_HEADERS_MAX <= run->out_room)
 		return 0;
-	grown = realloc(run->out, size + HEADERS_MAX);
+	grown = realloc(run->out, size + REPLAY_HEADERS_MAX);
 	if (!grown)
 		return -ENOMEM;
 	run->out = grown;
-	run->out_room = size + HEADERS_MAX;
+	run->out_room = size + REPLAY_HEADERS_MAX;
 	return 0;
 }
 
@@ -217,7 +212,7 @@ static int open_all(struct run *run, struct problem *problem)
 {
 	const struct options *options = run->options;
 	struct replay_options bench = {.config_path = options->config,
-				       .pin_directory = cli_pins(options->pins),
+				       .pin_directory = cli_pins(options->common.pins),
 				       .stateful = options->stateful};
 	int err;
 
@@ -270,7 +265,7 @@ int cli_replay(int argc, char **argv)
 	err = open_all(&run, &problem);
 	if (!err)
 		err = replay_all(&run, &problem);
-	if (run.totals.packets && !options.json)
+	if (run.totals.packets && !options.common.json)
 		print_summary(&run.totals);
 	print_notes(&run.totals);
 	closed = run.writer ? replay_writer_close(run.writer) : 0;

@@ -8,24 +8,16 @@
 #include <time.h>
 
 struct options {
-	const char *socket, *pins;
-	bool json;
+	struct cli_common common;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct options *options = state->input;
 
+	if (cli_common_option(&options->common, key, value))
+		return 0;
 	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case 's':
-		options->socket = value;
-		return 0;
-	case 'p':
-		options->pins = value;
-		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", value);
 		return EINVAL;
@@ -150,8 +142,8 @@ static json_t *read_tables(const char *pins, struct problem *problem)
 int cli_status(int argc, char **argv)
 {
 	static const struct argp_option list[] = {
-		{"json", 'j', 0, 0, "Print the document as JSON", 0},
-		{"socket", 's', "PATH", 0, "The control socket (default " CLI_DEFAULT_SOCKET ")", 0},
+		CLI_OPTION_JSON("document"),
+		CLI_OPTION_SOCKET,
 		{"pins", 'p', "DIR", 0,
 		 "The pinned tables, read when no controller answers (default " CLI_DEFAULT_PINS ")", 0},
 		{0},
@@ -172,15 +164,15 @@ int cli_status(int argc, char **argv)
 	json_t *status = NULL;
 
 	cli_parse(&argp, argc, argv, &options);
-	if (cli_call(options.socket, "status", NULL, &status, &unanswered)) {
-		status = read_tables(cli_pins(options.pins), &problem);
+	if (cli_call(options.common.socket, "status", NULL, &status, &unanswered)) {
+		status = read_tables(cli_pins(options.common.pins), &problem);
 		if (!status) {
 			cli_fail(&unanswered);
 			return cli_fail(&problem);
 		}
 		fprintf(stderr, "weir: %s: this is what the tables say\n", unanswered.text);
 	}
-	if (options.json)
+	if (options.common.json)
 		return cli_print_json(status);
 	print_controller(status);
 	print_interfaces(status);

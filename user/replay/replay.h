@@ -44,8 +44,10 @@ struct replay_options {
 int replay_bench_open(const struct replay_options *options, struct replay_bench **out, struct problem *problem);
 void replay_bench_close(struct replay_bench *bench);
 
-/* One packet. out has room for at least size + 128 bytes; *out_size as for kernel_test_run. Where time_ns is 0 the
- * present is used. ifindex 0: the first configured interface, or loopback. */
+#define REPLAY_HEADERS_MAX 128 /* bytes that the program may put in front */
+
+/* One packet. out has room for at least size + REPLAY_HEADERS_MAX bytes; *out_size as for kernel_test_run. Where
+ * time_ns is 0 the present is used. ifindex 0: the first configured interface, or loopback. */
 struct replay_outcome {
 	unsigned int action; /* enum xdp_action */
 	struct weir_trace trace;
