@@ -143,6 +143,11 @@ struct config_errors {
 	size_t count;
 };
 
+/* Ports as the configuration writes them ("tcp/8000-8099", "udp/any", "icmp") into out[CONFIG_PORTS_TEXT_MAX]; returns
+ * out. */
+#define CONFIG_PORTS_TEXT_MAX 32
+char *config_ports_format(const struct config_ports *ports, char *out);
+
 /* Parse a file, or text that is to be reported as path. 0, -EINVAL (errors says why; all that can be told in one
  * pass are listed, at most 50), or -errno from reading with the sentence in errors too. *out is untouched on
  * failure. The caller frees *out with config_free and errors with config_errors_free, in every case. */

@@ -34,31 +34,16 @@ static int compare_claims(const void *left, const void *right)
 	return 0;
 }
 
-static const char *ports_text(const struct config_ports *ports, char out[32])
-{
-	const char *protocol = ports->protocol == IPPROTO_TCP ? "tcp" : "udp";
-
-	if (ports->protocol == IPPROTO_ICMP)
-		snprintf(out, 32, "icmp");
-	else if (!ports->first)
-		snprintf(out, 32, "%s/any", protocol);
-	else if (ports->first == ports->last)
-		snprintf(out, 32, "%s/%u", protocol, ports->first);
-	else
-		snprintf(out, 32, "%s/%u-%u", protocol, ports->first, ports->last);
-	return out;
-}
-
 static void report_overlap(struct form *form, const struct claim *a, const struct claim *b)
 {
 	const struct config_place *pa = &a->ports->place, *pb = &b->ports->place;
 	bool a_later = pa->line > pb->line || (pa->line == pb->line && pa->column > pb->column);
 	const struct claim *later = a_later ? a : b, *earlier = a_later ? b : a;
-	char vip[ADDR_TEXT_MAX], mine[32], theirs[32];
+	char vip[ADDR_TEXT_MAX], mine[CONFIG_PORTS_TEXT_MAX], theirs[CONFIG_PORTS_TEXT_MAX];
 
 	errors_add(form->errors, later->ports->place, "%s %s is taken already: by %s of service \"%s\" in line %d",
-		   addr_format(later->vip, vip), ports_text(later->ports, mine), ports_text(earlier->ports, theirs),
-		   earlier->service->name, earlier->ports->place.line);
+		   addr_format(later->vip, vip), config_ports_format(later->ports, mine),
+		   config_ports_format(earlier->ports, theirs), earlier->service->name, earlier->ports->place.line);
 }
 
 /* A wildcard and named ports may meet: the named ones come first in the program. */

@@ -277,3 +277,18 @@ const char *units_limit_key(const char *text, uint8_t *prefix4, uint8_t *prefix6
 	*prefix6 = (uint8_t)length6;
 	return NULL;
 }
+
+char *config_ports_format(const struct config_ports *ports, char *out)
+{
+	const char *protocol = ports->protocol == IPPROTO_TCP ? "tcp" : "udp";
+
+	if (ports->protocol == IPPROTO_ICMP)
+		snprintf(out, CONFIG_PORTS_TEXT_MAX, "icmp");
+	else if (!ports->first)
+		snprintf(out, CONFIG_PORTS_TEXT_MAX, "%s/any", protocol);
+	else if (ports->first == ports->last)
+		snprintf(out, CONFIG_PORTS_TEXT_MAX, "%s/%u", protocol, ports->first);
+	else
+		snprintf(out, CONFIG_PORTS_TEXT_MAX, "%s/%u-%u", protocol, ports->first, ports->last);
+	return out;
+}

@@ -28,17 +28,20 @@
 #include <errno.h>
 #include <string.h>
 
-typedef json_t *command_run(struct controller *controller, json_t *arguments, struct problem *problem);
+/* which: what tells commands apart that have one function, as the table below says. */
+typedef json_t *command_run(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem);
 
-static json_t *run_status(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_status(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
 {
+	(void)which;
 	(void)arguments;
 	(void)problem;
 	return status_json(controller);
 }
 
-static json_t *run_stats(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_stats(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
 {
+	(void)which;
 	(void)arguments;
 	(void)problem;
 	return controller_tables_stats(controller->kernel);
@@ -63,7 +66,7 @@ static bool is_stale(const struct controller *controller, const json_t *base, st
 	return true;
 }
 
-static json_t *run_apply(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_apply(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
 {
 	const json_t *text = json_object_get(arguments, "text");
 	const char *path = json_string_value(json_object_get(arguments, "path"));
@@ -73,6 +76,7 @@ static json_t *run_apply(struct controller *controller, json_t *arguments, struc
 	struct config *config = NULL;
 	int err;
 
+	(void)which;
 	if (!path || !json_is_string(text)) {
 		problem_set(problem, -EINVAL, "apply needs the path and the text of a configuration");
 		return NULL;
@@ -102,10 +106,11 @@ static json_t *run_apply(struct controller *controller, json_t *arguments, struc
 			 is_same_file(controller, path));
 }
 
-static json_t *run_reload(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_reload(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
 {
 	json_t *changes = json_array(), *warnings = json_array();
 
+	(void)which;
 	(void)arguments;
 	if (controller_reload(controller, changes, warnings, problem)) {
 		json_decref(changes);
@@ -116,63 +121,21 @@ static json_t *run_reload(struct controller *controller, json_t *arguments, stru
 			 "changes", changes, "warnings", warnings);
 }
 
-static json_t *run_deny_add(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_backend_list(struct controller *controller, uint32_t which, json_t *arguments,
+				struct problem *problem)
 {
-	return command_ban_add(controller, WEIR_BAN_DENY, arguments, problem);
-}
-
-static json_t *run_deny_delete(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_ban_delete(controller, WEIR_BAN_DENY, arguments, problem);
-}
-
-static json_t *run_deny_list(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_ban_list(controller, WEIR_BAN_DENY, arguments, problem);
-}
-
-static json_t *run_allow_add(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_ban_add(controller, WEIR_BAN_ALLOW, arguments, problem);
-}
-
-static json_t *run_allow_delete(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_ban_delete(controller, WEIR_BAN_ALLOW, arguments, problem);
-}
-
-static json_t *run_allow_list(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_ban_list(controller, WEIR_BAN_ALLOW, arguments, problem);
-}
-
-static json_t *run_backend_list(struct controller *controller, json_t *arguments, struct problem *problem)
-{
+	(void)which;
 	(void)arguments;
 	(void)problem;
 	return json_pack("{s:o}", "backends", status_backends_json(controller));
 }
 
-static json_t *run_backend_drain(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_backend_admin(controller, WEIR_ADMIN_DRAIN, arguments, problem);
-}
-
-static json_t *run_backend_disable(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_backend_admin(controller, WEIR_ADMIN_DISABLED, arguments, problem);
-}
-
-static json_t *run_backend_enable(struct controller *controller, json_t *arguments, struct problem *problem)
-{
-	return command_backend_admin(controller, WEIR_ADMIN_ENABLED, arguments, problem);
-}
-
-static json_t *run_health(struct controller *controller, json_t *arguments, struct problem *problem)
+static json_t *run_health(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
 {
 	json_t *all = status_backends_json(controller), *checked = json_array(), *row;
 	size_t i;
 
+	(void)which;
 	(void)arguments;
 	(void)problem;
 	json_array_foreach(all, i, row)
@@ -185,24 +148,25 @@ static json_t *run_health(struct controller *controller, json_t *arguments, stru
 static const struct {
 	const char *name;
 	command_run *run;
+	uint32_t which;
 	bool writes; /* is told in the log, with who asked, unless it is a dry run */
 } commands[] = {
-	{"status", run_status, false},
-	{"stats", run_stats, false},
-	{"apply", run_apply, true},
-	{"reload", run_reload, true},
-	{"deny.add", run_deny_add, true},
-	{"deny.del", run_deny_delete, true},
-	{"deny.list", run_deny_list, false},
-	{"allow.add", run_allow_add, true},
-	{"allow.del", run_allow_delete, true},
-	{"allow.list", run_allow_list, false},
-	{"backend.list", run_backend_list, false},
-	{"backend.drain", run_backend_drain, true},
-	{"backend.disable", run_backend_disable, true},
-	{"backend.enable", run_backend_enable, true},
-	{"backend.weight", command_backend_weight, true},
-	{"health", run_health, false},
+	{"status", run_status, 0, false},
+	{"stats", run_stats, 0, false},
+	{"apply", run_apply, 0, true},
+	{"reload", run_reload, 0, true},
+	{"deny.add", command_ban_add, WEIR_BAN_DENY, true},
+	{"deny.del", command_ban_delete, WEIR_BAN_DENY, true},
+	{"deny.list", command_ban_list, WEIR_BAN_DENY, false},
+	{"allow.add", command_ban_add, WEIR_BAN_ALLOW, true},
+	{"allow.del", command_ban_delete, WEIR_BAN_ALLOW, true},
+	{"allow.list", command_ban_list, WEIR_BAN_ALLOW, false},
+	{"backend.list", run_backend_list, 0, false},
+	{"backend.drain", command_backend_admin, WEIR_ADMIN_DRAIN, true},
+	{"backend.disable", command_backend_admin, WEIR_ADMIN_DISABLED, true},
+	{"backend.enable", command_backend_admin, WEIR_ADMIN_ENABLED, true},
+	{"backend.weight", command_backend_weight, 0, true},
+	{"health", run_health, 0, false},
 };
 
 json_t *commands_handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
@@ -215,7 +179,7 @@ json_t *commands_handle(void *arg, const struct control_peer *peer, const char *
 		if (strcmp(commands[i].name, command) != 0)
 			continue;
 		problem->text[0] = '\0';
-		result = commands[i].run(controller, arguments, problem);
+		result = commands[i].run(controller, commands[i].which, arguments, problem);
 		if (!result && !*problem->text)
 			problem_set(problem, -ENOMEM, "out of memory");
 		if (json_is_true(json_object_get(arguments, "dry_run")))

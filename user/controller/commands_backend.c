@@ -34,8 +34,7 @@ static json_t *answer(const struct controller *controller, const char *name)
 	return json_pack("{s:o}", "backends", named);
 }
 
-json_t *command_backend_admin(struct controller *controller, enum weir_admin admin, json_t *arguments,
-			      struct problem *problem)
+json_t *command_backend_admin(struct controller *controller, uint32_t admin, json_t *arguments, struct problem *problem)
 {
 	const char *name = find_name(arguments, problem);
 
@@ -44,12 +43,14 @@ json_t *command_backend_admin(struct controller *controller, enum weir_admin adm
 	return answer(controller, name);
 }
 
-json_t *command_backend_weight(struct controller *controller, json_t *arguments, struct problem *problem)
+json_t *command_backend_weight(struct controller *controller, uint32_t which, json_t *arguments,
+			       struct problem *problem)
 {
 	const char *name = find_name(arguments, problem);
 	const json_t *value = json_object_get(arguments, "weight");
 	int weight = -1;
 
+	(void)which;
 	if (!name)
 		return NULL;
 	if (json_is_integer(value) && json_integer_value(value) >= 0 &&

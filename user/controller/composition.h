@@ -120,8 +120,9 @@ json_t *commands_handle(void *arg, const struct control_peer *peer, const char *
 json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_ban_list(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
-json_t *command_backend_admin(struct controller *controller, enum weir_admin admin, json_t *arguments,
+json_t *command_backend_admin(struct controller *controller, uint32_t admin, json_t *arguments,
 			      struct problem *problem);
-json_t *command_backend_weight(struct controller *controller, json_t *arguments, struct problem *problem);
+json_t *command_backend_weight(struct controller *controller, uint32_t which, json_t *arguments,
+			       struct problem *problem);
 
 #endif

@@ -23,17 +23,9 @@ static json_t *ports_json(const struct config_service *service)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < service->ports_count; i++) {
-		const struct config_ports *ports = &service->ports[i];
-		const char *protocol = ports->protocol == IPPROTO_TCP ? "tcp" : "udp";
+		char text[CONFIG_PORTS_TEXT_MAX];
 
-		if (ports->protocol == IPPROTO_ICMP)
-			json_array_append_new(list, json_string("icmp"));
-		else if (!ports->last)
-			json_array_append_new(list, json_sprintf("%s/any", protocol));
-		else if (ports->first == ports->last)
-			json_array_append_new(list, json_sprintf("%s/%u", protocol, ports->first));
-		else
-			json_array_append_new(list, json_sprintf("%s/%u-%u", protocol, ports->first, ports->last));
+		json_array_append_new(list, json_string(config_ports_format(&service->ports[i], text)));
 	}
 	return list;
 }

@@ -80,16 +80,9 @@ static void write_prefix(FILE *file, const void *items, size_t index)
 static void write_ports(FILE *file, const void *items, size_t index)
 {
 	const struct config_ports *ports = (const struct config_ports *)items + index;
-	const char *protocol = ports->protocol == IPPROTO_TCP ? "tcp" : "udp";
+	char buffer[CONFIG_PORTS_TEXT_MAX];
 
-	if (ports->protocol == IPPROTO_ICMP)
-		fputs("icmp", file);
-	else if (!ports->first && !ports->last)
-		fprintf(file, "%s/any", protocol);
-	else if (ports->first == ports->last)
-		fprintf(file, "%s/%u", protocol, ports->first);
-	else
-		fprintf(file, "%s/%u-%u", protocol, ports->first, ports->last);
+	fputs(config_ports_format(ports, buffer), file);
 }
 
 /* 0, or -ENOMEM when the name or one of the first count fields could not be made. */
