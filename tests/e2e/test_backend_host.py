@@ -23,8 +23,9 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
+
+from lab import await_true
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WEIR_BUILD") or REPO / "build").resolve()
@@ -44,17 +45,6 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 def sh(*argv, check=True):
     return subprocess.run([str(a) for a in argv], check=check, capture_output=True, text=True, timeout=30)
-
-
-def await_true(what, condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {seconds:g} s")
-        time.sleep(0.01)
 
 
 class Namespace:

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Unit tests of user/compile: images and their capacities. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "pool.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,24 +9,6 @@
 
 #include "user/base/scope.h"
 #include "user/compile/compile.h"
-
-/* n backends "pool/b0".. with ids from 1, all of weight 1 and in service. */
-static struct model_pool make_pool(size_t n, uint32_t ring_size)
-{
-	struct model_pool pool = {.name = "pool", .backends_count = n, .ring_size = ring_size};
-
-	pool.backends = calloc(n ?: 1, sizeof(*pool.backends));
-	assert_non_null(pool.backends);
-	for (size_t i = 0; i < n; i++) {
-		struct model_backend *backend = &pool.backends[i];
-
-		snprintf(backend->name, sizeof(backend->name), "pool/b%zu", i);
-		backend->id = i + 1;
-		backend->weight = 1;
-		backend->takes_new = backend->keeps_old = true;
-	}
-	return pool;
-}
 
 static struct addr address(const char *text)
 {
