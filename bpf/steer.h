@@ -42,13 +42,16 @@ static __always_inline void steer_hash(struct packet *p, const struct weir_polic
 static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir_slot *slot)
 {
 	bool is_new = count_is_new_flow(p);
-	__u32 backend, known, now_s;
+	bool records = slot->state == WEIR_SLOT_TRANSITION;
+	__u32 backend, known = 0, now_s;
 
 	if (p->flow_protocol != IPPROTO_TCP)
 		return slot->current; /* datagrams move at once */
 	now_s = packet_now(p) / 1000000000;
-	/* SYNs and ICMP errors keep no record young: they prove no connection. */
-	known = flow_find(p->flow_hash, slot->since_s, now_s, !is_new && !p->quote);
+	/* SYNs and ICMP errors keep no record young: they prove no connection. A SYN that is recorded in any case need
+	 * not be looked up: a flood of them is what unsettled slots have to bear. */
+	if (!is_new || !records)
+		known = flow_find(p->flow_hash, slot->since_s, now_s, !is_new && !p->quote);
 	if (!is_new) {
 		if (known) {
 			TRACE(exception, 1);
@@ -62,7 +65,7 @@ static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir
 		backend = slot->current;
 	}
 	/* A port used again: what its last connection left behind must not catch the new one. */
-	if (backend && !p->quote && (slot->state == WEIR_SLOT_TRANSITION || (is_new && known)))
+	if (backend && !p->quote && (records || (is_new && known)))
 		flow_record(p->flow_hash, backend, now_s);
 	return backend;
 }
