@@ -20,7 +20,7 @@ LDLIBS += $(shell pkg-config --libs $(PACKAGES))
 SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu11 -fno-strict-aliasing $(CFLAGS) $(WARNINGS) $(SANITIZE)
 
-MODULES := base config model compile kernel reconcile health telemetry control replay backendhost controller
+MODULES := base config model compile kernel reconcile health telemetry control replay backendhost doctor controller
 LIB_SOURCES := $(foreach m,$(MODULES),$(wildcard user/$(m)/*.c))
 CLI_SOURCES := $(wildcard user/cli/*.c)
 PROTOS := $(wildcard user/telemetry/*.proto)
@@ -151,12 +151,22 @@ fuzz: fuzz-build ## fuzz every parser for a short while (FUZZ_SECONDS=20 each)
 	@tests/fuzz/run $(FUZZERS)
 
 # --- kernels -----------------------------------------------------------------------------------------------
-.PHONY: vm vm-short vm-build
-vm: vm-build ## the checks in guests of every kernel (vmtests/run --help)
+.PHONY: vm vm-short vm-build newest-clang
+vm: vm-build newest-build ## the checks in guests of every kernel (vmtests/run --help)
 	@vmtests/setup && BUILD=$(abspath $(BUILD)) vmtests/run $(VM_OPTIONS)
 vm-short: VM_OPTIONS := --kernel 6.1 --kernel newest --without dispatcher --without explain --without jumbo
 vm-short: vm ## the most of them on 6.1 and the newest kernel alone
 vm-build: $(BUILD)/weir $(BUILD)/vmtests/verifier
+
+# Beside the clang that is installed, the newest that Debian offers has to do.
+NEWEST = $(MAKE) --no-print-directory BUILD=$(BUILD)/newest-clang
+.PHONY: newest-build
+newest-build:
+	@vmtests/setup && if clang=$$(vmtests/compiler); then $(NEWEST) CLANG=$$clang vm-build; \
+	else echo "newest clang: not to be had here; its check is skipped"; fi
+newest-clang: newest-build ## build with the newest clang of Debian, and send packets through what it made (root)
+	@if clang=$$(vmtests/compiler --offline); then $(NEWEST) CLANG=$$clang bpf-test; \
+	else echo "SKIP newest-clang: not to be had here"; fi
 
 $(BUILD)/vmtests/verifier: vmtests/verifier.c $(SKELETONS)
 	$(call say,TEST,$@)

@@ -38,6 +38,7 @@ int cli_attach(int argc, char **argv);
 int cli_detach(int argc, char **argv);
 int cli_backend_host(int argc, char **argv);
 int cli_maps(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 
 /* What most subcommands take alike. */
 struct cli_common {

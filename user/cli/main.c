@@ -16,6 +16,7 @@ const struct cli_command cli_commands[] = {
 	{"backend", "backends: list, drain, disable, enable, weight", cli_backend},
 	{"explain", "walk one packet through the program and say what decides", cli_explain},
 	{"replay", "a capture through the live or a candidate policy", cli_replay},
+	{"doctor", "what is wrong on this host for Weir, and what mends it", cli_doctor},
 	{"maps", "the kernel tables: what they hold, their memory", cli_maps},
 	{"attach", "attach to an interface by hand", cli_attach},
 	{"detach", "detach from an interface: the way out when the controller is gone", cli_detach},
@@ -31,6 +32,7 @@ static void print_help(FILE *file)
 	for (const struct cli_command *command = cli_commands; command->name; command++)
 		fprintf(file, "  %-13s %s\n", command->name, command->summary);
 	fputs("\nA first session, as root:\n"
+	      "  weir doctor                           what is wrong on this host for Weir, and what mends it\n"
 	      "  weir check /etc/weir/weir.yaml        the configuration, before it does anything\n"
 	      "  weir run -c /etc/weir/weir.yaml       load, attach, check backends; Ctrl-C leaves the dataplane on\n"
 	      "  weir status                           in another terminal\n"
