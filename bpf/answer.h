@@ -66,7 +66,7 @@ static __always_inline bool answer_echo(struct packet *p)
 	struct icmp_header *icmp = data + (p->l4 & LINK_L4_MASK);
 	__u16 before;
 
-	if (data + sizeof(struct ethhdr) > end || (void *)(icmp + 1) > end)
+	if ((void *)(icmp + 1) > end)
 		return false;
 	before = *(__u16 *)icmp;
 	if (p->family == WEIR_IPV4) {
@@ -84,8 +84,7 @@ static __always_inline bool answer_echo(struct packet *p)
 	/* Equation 3 gives 0 where every covered word is zero; only 0xffff is valid then, and it always is. */
 	if (!icmp->checksum)
 		icmp->checksum = 0xffff;
-	link_swap(data);
-	return true;
+	return link_swap(p);
 }
 
 /* RFC 9293, 3.5.2: a segment with ACK is answered from its acknowledgement number, one without is acknowledged. */
@@ -123,7 +122,7 @@ static __always_inline bool answer_reset(struct packet *p)
 	end = (void *)(long)p->ctx->data_end;
 	l3 = data + (p->l3 & LINK_L3_MASK);
 	tcp = data + (p->l4 & LINK_L4_MASK);
-	if (l3 + sizeof(struct iphdr) > end || (void *)(tcp + 1) > end || data + sizeof(struct ethhdr) > end)
+	if (l3 + sizeof(struct iphdr) > end || (void *)(tcp + 1) > end)
 		return false;
 	payload -= tcp->doff * 4;
 	answer_write_reset(tcp, p, payload);
@@ -142,8 +141,7 @@ static __always_inline bool answer_reset(struct packet *p)
 		answer_swap_ipv6(ip, p);
 		ip->payload_len = bpf_htons(sizeof(*tcp));
 	}
-	link_swap(data);
-	return true;
+	return link_swap(p);
 }
 
 /* The sum over the ICMP header and the quoted bytes behind it. */

@@ -23,7 +23,7 @@ struct prefix4 {
 	__be32 address;
 };
 
-struct prefix6 {
+struct lpm_key6 {
 	__u32 length;
 	__be32 address[4];
 };
@@ -57,7 +57,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
-	__type(key, struct prefix6);
+	__type(key, struct lpm_key6);
 	__type(value, __u32);
 } trie6 SEC(".maps");
 
@@ -132,7 +132,7 @@ int lpm6(struct xdp_md *ctx)
 	void *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	struct ipv6hdr *ip = (void *)(eth + 1);
-	struct prefix6 key = {.length = 128};
+	struct lpm_key6 key = {.length = 128};
 
 	if ((void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IPV6))
 		return XDP_ABORTED;
