@@ -14,10 +14,8 @@
 
 enum { NEXT_HOP_FIB = 1, NEXT_HOP_ASSUMED = 2 };
 
-struct hop {
-	struct link link;
-	__u32 ifindex;
-};
+/* Only the program that is attached uses a hop again. */
+#define FORWARD_RECALLS (!cfg_trace && !cfg_read_only && !cfg_assume_next_hop)
 
 static __always_inline __u32 forward_overhead(const struct weir_backend *backend)
 {
@@ -70,23 +68,56 @@ static __always_inline bool forward_is_direct(const struct weir_backend *backend
 	       fib->ipv6_dst[2] == backend->address.word[2] && fib->ipv6_dst[3] == backend->address.word[3];
 }
 
+/* Where the backend's last hop is kept. Explain and replay, which say what the FIB says now, get the entry that is no
+ * backend's. */
+static __always_inline struct weir_hop *forward_last_hop(const struct packet *p)
+{
+	__u32 index = FORWARD_RECALLS ? p->backend : 0;
+
+	return bpf_map_lookup_elem(&hops, &index);
+}
+
+static __always_inline bool forward_is_current(struct packet *p, const struct weir_backend *backend,
+					       const struct weir_hop *hop)
+{
+	return FORWARD_RECALLS && hop->generation == p->generation && hop->ingress == packet_ifindex(p) &&
+	       p->ip_length + forward_overhead(backend) <= hop->fits && bpf_jiffies64() - hop->found < WEIR_HOP_JIFFIES;
+}
+
+/* In the place of the length the FIB has put the route's MTU, before 5.13 nothing: then what fits is known of packets
+ * up to this one alone. An MTU of more than 16 bits comes out too small, and is asked for more often. */
+static __always_inline void forward_keep(struct packet *p, const struct bpf_fib_lookup *fib, struct weir_hop *hop)
+{
+	hop->found = bpf_jiffies64();
+	hop->fits = fib->mtu_result;
+	hop->generation = p->generation;
+	hop->ingress = packet_ifindex(p);
+	hop->egress = fib->ifindex;
+	__builtin_memcpy(hop->destination, fib->dmac, ETH_ALEN);
+	__builtin_memcpy(hop->source, fib->smac, ETH_ALEN);
+	TRACE(next_hop, NEXT_HOP_FIB);
+}
+
 /* Documentation addresses (RFC 7042, 2.1.1) stand in for a next hop that the host does not have. */
-static __always_inline void forward_assume(struct packet *p, struct hop *hop)
+static __always_inline void forward_assume(struct packet *p, struct weir_hop *hop)
 {
 	static const __u8 assumed[2][ETH_ALEN] = {{0x00, 0x00, 0x5e, 0x00, 0x53, 0x01},
 						  {0x00, 0x00, 0x5e, 0x00, 0x53, 0x02}};
 
-	__builtin_memcpy(hop->link.destination, assumed[0], ETH_ALEN);
-	__builtin_memcpy(hop->link.source, assumed[1], ETH_ALEN);
-	hop->ifindex = packet_ifindex(p);
+	__builtin_memcpy(hop->destination, assumed[0], ETH_ALEN);
+	__builtin_memcpy(hop->source, assumed[1], ETH_ALEN);
+	hop->egress = packet_ifindex(p);
 	TRACE(next_hop, NEXT_HOP_ASSUMED);
 }
 
-static __always_inline enum step forward_find_hop(struct packet *p, const struct weir_backend *backend, struct hop *hop)
+static __always_inline enum step forward_find_hop(struct packet *p, const struct weir_backend *backend,
+						  struct weir_hop *hop)
 {
 	struct bpf_fib_lookup fib;
 	long result;
 
+	if (forward_is_current(p, backend, hop))
+		return STEP_NEXT;
 	forward_question(p, backend, &fib);
 	result = bpf_fib_lookup(p->ctx, &fib, sizeof(fib), 0);
 
@@ -95,10 +126,7 @@ static __always_inline enum step forward_find_hop(struct packet *p, const struct
 		return forward_too_big(p, backend, fib.mtu_result);
 	if (result == BPF_FIB_LKUP_RET_SUCCESS &&
 	    (backend->forward != WEIR_FORWARD_L2 || forward_is_direct(backend, &fib))) {
-		__builtin_memcpy(hop->link.destination, fib.dmac, ETH_ALEN);
-		__builtin_memcpy(hop->link.source, fib.smac, ETH_ALEN);
-		hop->ifindex = fib.ifindex;
-		TRACE(next_hop, NEXT_HOP_FIB);
+		forward_keep(p, &fib, hop);
 		return STEP_NEXT;
 	}
 	if (cfg_assume_next_hop) {
@@ -170,13 +198,15 @@ static __always_inline void forward_write_outer6(struct ipv6hdr *ip, const struc
 
 /* Moves the frame's front so that the outer header fits, and writes link and outer header. Tags are kept on the
  * interface that the packet came in by. */
-static __always_inline bool forward_write(struct packet *p, const struct weir_backend *backend, struct hop *hop)
+static __always_inline bool forward_write(struct packet *p, const struct weir_backend *backend,
+					  const struct weir_hop *hop)
 {
 	__u32 overhead = forward_overhead(backend), l2;
+	struct link link;
 	void *data, *end, *outer;
 	__be16 type;
 
-	if (hop->ifindex != packet_ifindex(p))
+	if (hop->egress != packet_ifindex(p))
 		p->vlan_tags = 0;
 	l2 = sizeof(struct ethhdr) + 4 * p->vlan_tags;
 	if (bpf_xdp_adjust_head(p->ctx, (int)p->l3 - (int)(l2 + overhead)))
@@ -186,7 +216,9 @@ static __always_inline bool forward_write(struct packet *p, const struct weir_ba
 	type = p->family == WEIR_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	if (overhead)
 		type = backend->family == WEIR_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
-	if (!link_write_type(p, &hop->link, data, end, type))
+	__builtin_memcpy(link.destination, hop->destination, ETH_ALEN);
+	__builtin_memcpy(link.source, hop->source, ETH_ALEN);
+	if (!link_write_type(p, &link, data, end, type))
 		return false;
 	if (!overhead)
 		return true;
@@ -214,7 +246,7 @@ static __always_inline bool forward_lacks_source(const struct weir_backend *back
 static __always_inline enum step stage_forward(struct packet *p)
 {
 	struct weir_backend *backend = bank_lookup(backends, p->bank, &p->backend);
-	struct hop hop = {};
+	struct weir_hop *hop = forward_last_hop(p);
 	enum step step;
 
 	p->stage = WEIR_STAGE_FORWARD;
@@ -224,17 +256,19 @@ static __always_inline enum step stage_forward(struct packet *p)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_ROUTE);
 	if (p->ttl <= 1)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_TTL_EXPIRED);
-	step = forward_find_hop(p, backend, &hop);
+	if (!hop)
+		return packet_decide(p, WEIR_DROP, WEIR_REASON_BUG);
+	step = forward_find_hop(p, backend, hop);
 	if (step != STEP_NEXT)
 		return step;
 	if (!forward_decrement_ttl(p))
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_BUG);
-	if (!forward_write(p, backend, &hop))
+	if (!forward_write(p, backend, hop))
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_HEADROOM);
-	TRACE(egress_ifindex, hop.ifindex);
-	if (hop.ifindex == packet_ifindex(p))
+	TRACE(egress_ifindex, hop->egress);
+	if (hop->egress == packet_ifindex(p))
 		return packet_decide(p, WEIR_TX, WEIR_REASON_STEERED);
-	if (bpf_redirect(hop.ifindex, 0) != XDP_REDIRECT)
+	if (bpf_redirect(hop->egress, 0) != XDP_REDIRECT)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_BUG);
 	return packet_decide(p, WEIR_REDIRECT, WEIR_REASON_STEERED);
 }

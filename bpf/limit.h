@@ -51,7 +51,7 @@ static __always_inline enum step stage_limit(struct packet *p, const struct weir
 {
 	p->stage = WEIR_STAGE_LIMIT;
 	/* Asked here, since limits are on traffic to VIPs; steer uses the answer. */
-	p->vip = vip_find(p);
+	p->vip = vip_find(p, policy);
 	if (!p->vip || p->allowed)
 		return STEP_NEXT;
 	for (__u32 i = 0; i < WEIR_MAX_LIVE_LIMITS && i < policy->limits; i++) {

@@ -34,14 +34,14 @@ static __always_inline bool protect_is_neighbour_discovery(const struct packet *
 }
 
 /* A VIP has no DHCP client; DHCPv6 on a link is spoken from link-local addresses (RFC 8415, 5 and 18.3). */
-static __always_inline bool protect_is_dhcp(struct packet *p)
+static __always_inline bool protect_is_dhcp(struct packet *p, const struct weir_policy *policy)
 {
 	__u16 sport = bpf_ntohs(p->sport), dport = bpf_ntohs(p->dport);
 
 	if (p->protocol != IPPROTO_UDP || p->fragment)
 		return false;
 	if (p->family == WEIR_IPV4)
-		return (sport == 67 || sport == 68) && (dport == 67 || dport == 68) && !vip_find(p);
+		return (sport == 67 || sport == 68) && (dport == 67 || dport == 68) && !vip_find(p, policy);
 	return (sport == 546 || sport == 547) && (dport == 546 || dport == 547) && protect_is_link_local(p);
 }
 
@@ -68,7 +68,7 @@ static __always_inline enum step stage_protect(struct packet *p, const struct we
 	p->stage = WEIR_STAGE_PROTECT;
 	if (protect_is_neighbour_discovery(p))
 		return packet_decide(p, WEIR_PASS, WEIR_REASON_NEIGHBOUR_DISCOVERY);
-	if (protect_is_dhcp(p))
+	if (protect_is_dhcp(p, policy))
 		return packet_decide(p, WEIR_PASS, WEIR_REASON_DHCP);
 	if (!policy->protects)
 		return STEP_NEXT;

@@ -5,12 +5,16 @@
 
 #include "packet.h"
 
-/* The VIP's number plus 1, 0 when the destination is none. */
-static __always_inline __u32 vip_find(const struct packet *p)
+/* The VIP's number plus 1, 0 when the destination is none. The filter spares most of what is for the host itself the
+ * look-up in the hash. */
+static __always_inline __u32 vip_find(const struct packet *p, const struct weir_policy *policy)
 {
 	struct weir_vip_key key = {.address = p->destination, .family = p->family};
-	__u32 *vip = bank_lookup(vips, p->bank, &key);
+	__u32 bit = weir_vip_bit(&p->destination), *vip;
 
+	if (!(policy->vip_filter[bit / 64] >> bit % 64 & 1))
+		return 0;
+	vip = bank_lookup(vips, p->bank, &key);
 	return vip ? *vip + 1 : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "ban.h"
 #include "count.h"
 #include "flow.h"
+#include "hop.h"
 #include "limit.h"
 #include "live.h"
 #include "object.h"
@@ -50,7 +51,8 @@
 	X(limits, ARRAY, __u32, struct weir_limit, WEIR_MAX_LIVE_LIMITS, 0)
 
 #define WEIR_MAPS_LOCAL(X)                                                                                             \
-	X(trace, ARRAY, __u32, struct weir_trace, 1, BPF_F_MMAPABLE)
+	X(trace, ARRAY, __u32, struct weir_trace, 1, BPF_F_MMAPABLE)                                                   \
+	X(hops, PERCPU_ARRAY, __u32, struct weir_hop, WEIR_MAX_BACKENDS, 0)
 /* clang-format on */
 
 #endif

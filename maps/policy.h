@@ -21,6 +21,10 @@ _Static_assert(sizeof(struct weir_addr) == 16, "layout");
 
 enum weir_family { WEIR_IPV4 = 4, WEIR_IPV6 = 6 };
 
+/* The filter before vips: 2^WEIR_VIP_FILTER_ORDER bits. */
+#define WEIR_VIP_FILTER_ORDER 8
+#define WEIR_VIP_FILTER_WORDS ((1 << WEIR_VIP_FILTER_ORDER) / 64)
+
 /* policy[bank] -> array of one: the generation's header. */
 struct weir_policy {
 	__u32 generation;
@@ -29,8 +33,18 @@ struct weir_policy {
 	__u64 steer_seed;  /* the same on every edge of a group: it decides which backend a flow gets */
 	__u32 protects;	   /* entries in use of protect[bank] */
 	__u32 reserved;
+	__u64 vip_filter[WEIR_VIP_FILTER_WORDS]; /* bit weir_vip_bit() of every VIP is set */
 };
-_Static_assert(sizeof(struct weir_policy) == 32, "layout");
+_Static_assert(sizeof(struct weir_policy) == 64, "one cache line");
+
+/* An address whose bit is not set is no VIP; one whose bit is set has to be looked up. The last octet alone decides
+ * eight bits, so that neighbours do not meet. */
+static inline __attribute__((always_inline)) __u32 weir_vip_bit(const struct weir_addr *address)
+{
+	__u32 word = address->word[0] ^ address->word[1] ^ address->word[2] ^ address->word[3];
+
+	return word * 0x9e3779b1u >> (32 - WEIR_VIP_FILTER_ORDER);
+}
 
 /* protect[bank] -> array[WEIR_MAX_PROTECT]: source prefixes that always reach the kernel. */
 struct weir_protect {

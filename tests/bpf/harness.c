@@ -47,7 +47,7 @@ void harness_apply(struct harness *harness, const char *configuration)
 struct harness *harness_open(const char *configuration, enum harness_mode mode)
 {
 	const struct kernel_options options = {
-		.trace = mode != HARNESS_PLAIN,
+		.trace = mode != HARNESS_PLAIN && mode != HARNESS_ATTACHED,
 		.read_only = mode == HARNESS_READ_ONLY,
 		.assume_next_hop = mode == HARNESS_ASSUME || mode == HARNESS_PLAIN,
 	};

@@ -63,7 +63,8 @@ struct harness_result {
 	struct weir_trace trace;
 };
 
-enum harness_mode { HARNESS_TRACED, HARNESS_PLAIN, HARNESS_READ_ONLY, HARNESS_ASSUME };
+/* PLAIN is ATTACHED, which is what an interface runs, but for assuming next hops. */
+enum harness_mode { HARNESS_TRACED, HARNESS_PLAIN, HARNESS_READ_ONLY, HARNESS_ASSUME, HARNESS_ATTACHED };
 struct harness *harness_open(const char *configuration, enum harness_mode mode);
 void harness_close(struct harness *harness);
 void harness_apply(struct harness *harness, const char *configuration);
@@ -121,6 +122,7 @@ int group_forward(void);
 int group_icmp(void);
 int group_faults(void);
 int group_flow(void);
+int group_hop(void);
 
 /* The standard configuration, traced: set-up and tear-down of a group. */
 int group_open_standard(void **state);

@@ -8,8 +8,8 @@
 
 int main(void)
 {
-	int (*const groups[])(void) = {group_parse,   group_protect_admit, group_limit, group_steer,
-				       group_forward, group_icmp,	   group_flow,	group_faults};
+	int (*const groups[])(void) = {group_parse, group_protect_admit, group_limit, group_steer, group_forward,
+				       group_hop,   group_icmp,		 group_flow,  group_faults};
 	const char *path = getenv("WEIR_TEST_PCAP");
 	int failed = 0, error = harness_network();
 

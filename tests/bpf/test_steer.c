@@ -221,6 +221,59 @@ static void steer_without_a_policy_everything_passes(void **state)
 	harness_close(harness);
 }
 
+/* Names address i of a fixed series of random ones, every second of IPv6. */
+static void random_address(unsigned int i, char text[ADDR_TEXT_MAX])
+{
+	struct addr addr = {.family = i % 2 ? WEIR_IPV6 : WEIR_IPV4};
+	uint64_t hash = i;
+
+	for (int word = 0; word < (i % 2 ? 4 : 1); word++) {
+		hash = (hash + 0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93;
+		addr.bytes.word[word] = (uint32_t)(hash >> 32);
+	}
+	((uint8_t *)&addr.bytes)[0] = i % 2 ? 0x20 : 100 + i % 100; /* unicast */
+	addr_format(&addr, text);
+}
+
+/* The filter before the table of VIPs may let through what is none, but holds no VIP back: with few it is nearly empty,
+ * with many nearly full. */
+static void steer_every_vip_of_many_is_found_and_nothing_else(void **state)
+{
+	static const unsigned int counts[] = {1, 2, 40, 300, 2000};
+	struct harness *harness = harness_open(NULL, HARNESS_TRACED);
+
+	(void)state;
+	for (size_t row = 0; row < ARRAY_SIZE(counts); row++) {
+		AUTO_FREE char *text = NULL;
+		size_t size;
+		FILE *file = open_memstream(&text, &size);
+		char vip[ADDR_TEXT_MAX];
+
+		assert_non_null(file);
+		fprintf(file, "pools: {p: {source: 10.0.0.1, backends: [{name: a, address: 10.0.0.11}]}}\n"
+			      "services:\n  - {name: s, ports: [tcp/443], pools: [p], address: [");
+		for (unsigned int i = 0; i < counts[row]; i++) {
+			random_address(i, vip);
+			fprintf(file, "%s\"%s\"", i ? ", " : "", vip);
+		}
+		fprintf(file, "]}\n");
+		assert_int_equal(fclose(file), 0);
+		harness_apply(harness, text);
+		for (unsigned int i = 0; i < 2 * counts[row] + 200; i++) {
+			const struct packet_spec spec = {
+				.source = i % 2 ? C6 : C4, .destination = vip, TCP, .dport = 443};
+			struct harness_result result;
+
+			random_address(i, vip);
+			harness_run_spec(harness, &spec, &result);
+			assert_int_equal(result.trace.vip, i < counts[row]);
+			assert_int_equal(result.trace.reason,
+					 i < counts[row] ? WEIR_REASON_STEERED : WEIR_REASON_NOT_VIP);
+		}
+	}
+	harness_close(harness);
+}
+
 int group_steer(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +283,7 @@ int group_steer(void)
 		cmocka_unit_test(steer_affinity_source_looks_at_no_port),
 		cmocka_unit_test(steer_rejects_of_one_source_are_throttled),
 		cmocka_unit_test(steer_without_a_policy_everything_passes),
+		cmocka_unit_test(steer_every_vip_of_many_is_found_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests_name("steer", tests, group_open_standard, group_close);

@@ -216,9 +216,82 @@ static void compile_build_nothing_configured_is_an_empty_image(void **state)
 	assert_int_equal(image->protect_ports_count, 1);
 	assert_int_equal(image->protect_ports[0], 0);
 	assert_int_equal(image->policy.protect_any, 0);
+	for (size_t i = 0; i < WEIR_VIP_FILTER_WORDS; i++)
+		assert_int_equal(image->policy.vip_filter[i], 0);
 	assert_int_equal(image->backends_count, 1);
 	assert_int_equal(image->slots_count + image->vips_count + image->ports_count + image->limits_count, 0);
 	compile_free(image);
+}
+
+static bool filter_has(const struct compile_image *image, const struct weir_addr *address)
+{
+	uint32_t bit = weir_vip_bit(address);
+
+	assert_true(bit < 64 * WEIR_VIP_FILTER_WORDS);
+	return image->policy.vip_filter[bit / 64] >> bit % 64 & 1;
+}
+
+/* An address with n's bits spread over all words that its family has. */
+static struct addr spread(uint32_t n, uint8_t family)
+{
+	struct addr addr = {.family = family};
+
+	for (int word = 0; word < (family == WEIR_IPV4 ? 1 : 4); word++)
+		addr.bytes.word[word] = (n + 1) * (0x9e3779b1u + 2 * word);
+	return addr;
+}
+
+/* No VIP without its bit, no bit without its VIP. */
+static void compile_build_vip_filter_has_the_vips_and_no_more(void **state)
+{
+	static const size_t counts[] = {1, 16, 255, 1000, WEIR_MAX_VIPS};
+	struct addr *addresses AUTO_FREE = calloc(WEIR_MAX_VIPS, sizeof(*addresses));
+	struct config_service service = {.name = "s", .addresses = addresses};
+	struct config config = {.services = &service, .services_count = 1};
+	struct model_service model_service = {.id = 1, .config = &service, .pool = -1};
+	struct model_route route = {.pool = -1, .ring_size = 11};
+	struct model model = {.config = &config, .routes = &route, .routes_count = 1, .services = &model_service};
+	struct problem problem;
+
+	(void)state;
+	assert_non_null(addresses);
+	model.services_count = 1;
+	for (size_t i = 0; i < WEIR_MAX_VIPS; i++)
+		addresses[i] = spread(i, i % 3 ? WEIR_IPV4 : WEIR_IPV6);
+	for (size_t row = 0; row < ARRAY_SIZE(counts); row++) {
+		struct weir_policy expected = {0};
+		struct compile_image *image;
+
+		service.addresses_count = counts[row];
+		assert_int_equal(compile_build(&model, &image, &problem), 0);
+		for (size_t i = 0; i < counts[row]; i++) {
+			uint32_t bit = weir_vip_bit(&addresses[i].bytes);
+
+			assert_true(filter_has(image, &addresses[i].bytes));
+			expected.vip_filter[bit / 64] |= 1ull << bit % 64;
+		}
+		assert_memory_equal(expected.vip_filter, image->policy.vip_filter, sizeof(expected.vip_filter));
+		compile_free(image);
+	}
+}
+
+/* The addresses of an IPv4 /24 and of an IPv6 /120 have bits of their own, as many as there are. */
+static void compile_vip_bit_neighbours_do_not_meet(void **state)
+{
+	(void)state;
+	for (int family = WEIR_IPV4; family <= WEIR_IPV6; family += 2) {
+		bool seen[64 * WEIR_VIP_FILTER_WORDS] = {0};
+
+		for (int host = 0; host < 256; host++) {
+			struct addr addr = address(family == WEIR_IPV4 ? "198.51.100.0" : "2001:db8:10::");
+			uint32_t bit;
+
+			((uint8_t *)&addr.bytes)[family == WEIR_IPV4 ? 3 : 15] = (uint8_t)host;
+			bit = weir_vip_bit(&addr.bytes);
+			assert_false(seen[bit]);
+			seen[bit] = true;
+		}
+	}
 }
 
 static void compile_build_protected_icmp_port_is_refused(void **state)
@@ -355,6 +428,8 @@ int main(void)
 		cmocka_unit_test(compile_build_services_share_pools_and_vips),
 		cmocka_unit_test(compile_build_protects_have_a_bit_a_prefix),
 		cmocka_unit_test(compile_build_nothing_configured_is_an_empty_image),
+		cmocka_unit_test(compile_build_vip_filter_has_the_vips_and_no_more),
+		cmocka_unit_test(compile_vip_bit_neighbours_do_not_meet),
 		cmocka_unit_test(compile_build_protected_icmp_port_is_refused),
 		cmocka_unit_test(compile_build_fault_14_what_exceeds_a_capacity_is_refused_by_name),
 	};

@@ -49,11 +49,15 @@ static int fill_vips(const struct addr *vips, size_t count, struct compile_image
 	image->vips = calloc(count ?: 1, sizeof(*image->vips));
 	if (!image->vips)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bit = weir_vip_bit(&vips[i].bytes);
+
 		image->vips[i] = (struct compile_vip){
 			.key = {.address = vips[i].bytes, .family = vips[i].family},
 			.value = i,
 		};
+		image->policy.vip_filter[bit / 64] |= 1ull << bit % 64;
+	}
 	image->vips_count = count;
 	return 0;
 }
