@@ -20,7 +20,7 @@ LDLIBS += $(shell pkg-config --libs $(PACKAGES))
 SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu11 -fno-strict-aliasing $(CFLAGS) $(WARNINGS) $(SANITIZE)
 
-MODULES := base config model compile kernel reconcile health telemetry control replay backendhost doctor controller
+MODULES := base feeds config model compile kernel reconcile health telemetry control replay backendhost doctor controller
 LIB_SOURCES := $(foreach m,$(MODULES),$(wildcard user/$(m)/*.c))
 CLI_SOURCES := $(wildcard user/cli/*.c)
 PROTOS := $(wildcard user/telemetry/*.proto)

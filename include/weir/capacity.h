@@ -18,6 +18,11 @@
 #define WEIR_MAX_RING_SLOTS  8388608 /* slots of all rings and banks of one generation */
 #define WEIR_MAX_RING	     65537   /* slots of one ring */
 #define WEIR_MAX_INTERFACES  16
+#define WEIR_MAX_RULES	     4096    /* rules of one generation; stable rule ids are 1..8191, 0 means none */
+#define WEIR_MAX_RULE_IDS    8192    /* twice as many, so that every rule can change its name at once */
+#define WEIR_MAX_SETS	     256     /* named sets of one generation */
+#define WEIR_MAX_PREFIXES    4194304 /* prefixes of all sets together */
+#define WEIR_MAX_CLASSES     65536   /* combinations of sets that occur (16-bit class numbers) */
 #define WEIR_NAME_MAX	     60 /* bytes of a name with its NUL */
 
 #define WEIR_SKETCH_ROWS    2

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private to prefixes: addresses as numbers, and how prefixes lie to each other. */
+#ifndef WEIR_BASE_PREFIXES_NUMBER_H
+#define WEIR_BASE_PREFIXES_NUMBER_H
+
+#include "prefixes.h"
+#include <arpa/inet.h>
+
+typedef unsigned __int128 number6; /* an IPv6 address as one number */
+
+static inline uint32_t number4_of(const struct addr *addr)
+{
+	return ntohl(addr->bytes.word[0]);
+}
+
+static inline number6 number6_of(const struct addr *addr)
+{
+	number6 number = 0;
+
+	for (int i = 0; i < 4; i++)
+		number = number << 32 | ntohl(addr->bytes.word[i]);
+	return number;
+}
+
+static inline number6 address_of(const struct prefix6 *prefix)
+{
+	return (number6)prefix->high << 64 | prefix->low;
+}
+
+/* By address, and of those that begin alike the widest first. */
+static inline bool is_before6(const struct prefix6 *a, const struct prefix6 *b)
+{
+	if (a->high != b->high)
+		return a->high < b->high;
+	return a->low != b->low ? a->low < b->low : a->length < b->length;
+}
+
+static inline bool covers6(const struct prefix6 *outer, const struct prefix6 *inner)
+{
+	number6 differing = address_of(outer) ^ address_of(inner);
+
+	return outer->length <= inner->length && (!outer->length || !(differing >> (128 - outer->length)));
+}
+
+#endif
