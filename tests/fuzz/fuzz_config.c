@@ -18,6 +18,23 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libfyaml.so";
 }
 
+/* Rules that were read can be told and compared. */
+static void look_through(const struct config *config)
+{
+	struct config_findings found = {0};
+
+	for (size_t i = 0; i < config->filter.rules_count; i++) {
+		char *text = config_rule_format(config, &config->filter.rules[i]);
+
+		if (!text || !*text || !*config->filter.rules[i].name)
+			abort();
+		free(text);
+	}
+	if (config_findings_collect(config, &found))
+		abort();
+	config_findings_free(&found);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config *config = NULL;
@@ -27,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (error == 0) {
 		if (!config || errors.count || !errors.text || *errors.text)
 			abort();
+		look_through(config);
 	} else if (error == -EINVAL) {
 		if (config || !errors.count || errors.count > 50 || !errors.text ||
 		    strncmp(errors.text, "fuzz.yaml:", 10))

@@ -43,6 +43,18 @@ static inline void assert_refused(const char *text, size_t size, const char *exp
 	config_errors_free(&errors);
 }
 
+/* The form of a text that must be good; path as the file's name. */
+static inline struct config *accepted_as(const char *path, const char *text)
+{
+	struct config *config = NULL;
+	struct config_errors errors = {};
+
+	if (config_parse(path, text, strlen(text), &config, &errors))
+		fail_msg("%.2000s\nrefused: %s", text, errors.text);
+	config_errors_free(&errors);
+	return config;
+}
+
 static inline void assert_rows(const struct refusal *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

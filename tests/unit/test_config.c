@@ -6,15 +6,7 @@
 
 static struct config *parse(const char *text)
 {
-	struct config *config = NULL;
-	struct config_errors errors = {};
-
-	if (config_parse("f", text, strlen(text), &config, &errors))
-		fail_msg("%s\nrefused: %s", text, errors.text);
-	assert_int_equal(errors.count, 0);
-	assert_string_equal(errors.text, "");
-	config_errors_free(&errors);
-	return config;
+	return accepted_as("f", text);
 }
 
 static void config_fault_34_broken_files_are_refused_with_file_line_and_column(void **state)
@@ -348,7 +340,8 @@ static void check_example_edge(const struct config *config)
 	assert_int_equal(config->protects[0].ports[0].first, 22);
 	assert_int_equal(config->protects[0].ports[0].last, 22);
 	assert_int_equal(config->protects[1].ports_count, 0);
-	assert_int_equal(config->limits_count, 2);
+	assert_int_equal(config->limits_count, 3);
+	assert_true(config->limits[2].by_rule);
 	assert_string_equal(config->limits[0].name, "per-client");
 	assert_int_equal(config->limits[0].prefix4, 32);
 	assert_int_equal(config->limits[0].prefix6, 128);
@@ -357,6 +350,19 @@ static void check_example_edge(const struct config *config)
 	assert_int_equal(config->limits[1].prefix6, 56);
 	assert_int_equal(config->limits[1].unit, CONFIG_PER_BIT);
 	assert_true(config->limits[1].burst == 2e8);
+}
+
+static void check_example_filter(const struct config *config)
+{
+	assert_int_equal(config->sets_count, 2);
+	assert_int_equal(config->sets[0].prefixes_count, 2);
+	assert_string_equal(config->sets[1].path, "docs/lists/firehol.netset");
+	assert_int_equal(config->sets[1].max_change_percent, 30);
+	assert_int_equal(config->filter.rules_count, 7);
+	assert_int_equal(config->filter.rules[1].from_count, 2);
+	assert_int_equal(config->filter.rules[3].mode, CONFIG_RULE_SHADOW);
+	assert_int_equal(config->filter.rules[6].action, CONFIG_ACTION_LIMIT);
+	assert_int_equal(config->filter.rules[6].limit, 2);
 }
 
 static void check_example_pools(const struct config *config)
@@ -415,6 +421,7 @@ static void config_example_has_every_key_and_is_accepted(void **state)
 		fail_msg("%s", errors.text);
 	config_errors_free(&errors);
 	check_example_edge(config);
+	check_example_filter(config);
 	check_example_pools(config);
 	check_example_services(config);
 	assert_string_equal(config->otlp.endpoint, "http://127.0.0.1:4318");

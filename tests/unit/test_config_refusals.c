@@ -9,8 +9,6 @@ static void config_structure_that_is_wrong_is_refused_with_its_place(void **stat
 		 "f:1:1: unknown key \"interface\" in the configuration; did you mean \"interfaces\"?"},
 		{"zzz: 1\n", "f:1:1: unknown key \"zzz\" in the configuration\n"},
 		{"control: {}\ncontrol: {}\n", "f:2:1: \"control\" is here twice, first in line 1"},
-		{"sets: {}\n", "f:1:1: this version does not have \"sets\""},
-		{"filter: {}\n", "f:1:1: this version does not have \"filter\""},
 		{"flood: {}\n", "f:1:1: this version does not have \"flood\""},
 		{"alerts: []\n", "f:1:1: this version does not have \"alerts\""},
 		{"console: {}\n", "f:1:1: this version does not have \"console\""},
@@ -24,6 +22,8 @@ static void config_structure_that_is_wrong_is_refused_with_its_place(void **stat
 		{"control: {socket: }\n", "\"socket\" has no value"},
 		{"control: {socket: ~}\n", "f:1:19: \"socket\" has no value"},
 		{"control: {[a]: b}\n", "f:1:11: a key must be a single word"},
+		{"control: {socket: /a, group: b,c}\n",
+		 "f:1:32: unknown key \"c\" in control; if it belongs to the value before it, put that in quotes"},
 		{"control: {<<: {socket: /a}}\n", "f:1:11: unknown key \"<<\" in control"},
 	};
 

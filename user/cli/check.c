@@ -63,13 +63,14 @@ static json_t *measure(const struct config *config, struct problem *problem)
 	for (size_t i = 0; i < config->pools_count; i++)
 		backends += config->pools[i].backends_count;
 	if (!err)
-		sizes = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "interfaces",
+		sizes = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "interfaces",
 				  (json_int_t)config->interfaces_count, "services", (json_int_t)config->services_count,
 				  "pools", (json_int_t)config->pools_count, "backends", (json_int_t)backends, "limits",
 				  (json_int_t)config->limits_count, "protect", (json_int_t)image->protects_count,
 				  "vips", (json_int_t)image->vips_count, "ports", (json_int_t)image->ports_count,
 				  "ring_slots", (json_int_t)image->slots_count, "table_bytes",
-				  (json_int_t)count_bytes(image));
+				  (json_int_t)count_bytes(image), "sets", (json_int_t)config->sets_count, "rules",
+				  (json_int_t)config->filter.rules_count);
 	if (image)
 		compile_free(image);
 	if (model)
@@ -127,6 +128,7 @@ static void print_report(const char *path, const json_t *report)
 	printf("%s is valid\n\n", path);
 	printf("  %lld interfaces, %lld protected prefixes, %lld limits\n", cli_number(sizes, "interfaces"),
 	       cli_number(sizes, "protect"), cli_number(sizes, "limits"));
+	printf("  %lld rules, %lld sets\n", cli_number(sizes, "rules"), cli_number(sizes, "sets"));
 	printf("  %lld services on %lld VIPs and %lld ports\n", cli_number(sizes, "services"),
 	       cli_number(sizes, "vips"), cli_number(sizes, "ports"));
 	printf("  %lld backends in %lld pools, %lld ring slots with their spare halves\n",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A configuration file from its bytes to its form: the sections, in the order that they depend on each other. */
-#include "form.h"
+#include "rule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,15 +12,15 @@
 
 #define SETTLE_MS 600000u
 
-/* In this order: services look pools up. */
+/* In this order: services look pools up, rules look interfaces, sets, limits and VIPs up. */
 static const struct {
 	const char *name;
 	void (*read)(struct form *form, const struct yaml_node *node);
 } SECTIONS[] = {
-	{"interfaces", form_interfaces}, {"protect", form_protect},   {"limits", form_limits},
-	{"pools", form_pools},		 {"services", form_services}, {"steering", form_steering},
-	{"telemetry", form_telemetry},	 {"control", form_control},   {"dataplane", form_dataplane},
-	{"state", form_state},
+	{"interfaces", form_interfaces}, {"protect", form_protect},	{"sets", form_sets},
+	{"limits", form_limits},	 {"pools", form_pools},		{"services", form_services},
+	{"filter", form_filter},	 {"steering", form_steering},	{"telemetry", form_telemetry},
+	{"control", form_control},	 {"dataplane", form_dataplane}, {"state", form_state},
 };
 
 struct sections {
@@ -40,7 +40,7 @@ static void note_section(struct form *form, const struct yaml_node *node, void *
 
 static void read_sections(struct form *form, const struct yaml_node *root)
 {
-	static const char *const later[] = {"sets", "filter", "flood", "alerts", "console", NULL};
+	static const char *const later[] = {"flood", "alerts", "console", NULL};
 	struct form_key keys[ARRAY_SIZE(SECTIONS)];
 	struct form_map map = {"the configuration", keys, ARRAY_SIZE(keys), later};
 	struct sections sections = {};
@@ -178,8 +178,14 @@ void config_free(struct config *config)
 		free(config->services[i].ports);
 		free(config->services[i].pools);
 	}
+	for (size_t i = 0; i < config->sets_count; i++)
+		free(config->sets[i].prefixes);
+	for (size_t i = 0; i < config->filter.rules_count; i++)
+		rule_clear(&config->filter.rules[i]);
 	free(config->interfaces);
 	free(config->protects);
+	free(config->sets);
+	free(config->filter.rules);
 	free(config->limits);
 	free(config->pools);
 	free(config->services);

@@ -52,6 +52,8 @@ struct config_limit {
 	enum config_limit_unit unit;
 	double rate_per_s; /* packets or bits a second, > 0 */
 	double burst;	   /* packets or bits; default one second's worth */
+	bool has_match;	   /* `match` is written out */
+	bool by_rule;	   /* no `match`, and a rule names it: only packets that such a rule matches are charged */
 	struct config_place place;
 };
 
@@ -102,6 +104,91 @@ struct config_service {
 	struct config_place place;
 };
 
+/* A set of addresses: written here, or in a file that is read again. */
+enum config_set_kind { CONFIG_SET_INLINE = 0, CONFIG_SET_FILE };
+
+struct config_set {
+	char name[WEIR_NAME_MAX];
+	enum config_set_kind kind;
+	struct prefix *prefixes; /* INLINE; may be empty */
+	size_t prefixes_count;	 /* as written: neither sorted nor joined */
+	char path[4096];	 /* FILE: ready to open; what is relative got the configuration's directory in front */
+	uint32_t refresh_ms;	 /* FILE: how often it is looked at again; default 10000, 0 not allowed */
+	uint16_t max_change_percent; /* FILE: a version that is larger or smaller by more is held back; 0: any goes */
+	bool strict;		     /* FILE: host bits set are an error rather than masked with a warning */
+	struct config_place place;
+};
+
+enum config_action {
+	CONFIG_ACTION_PASS = 0,
+	CONFIG_ACTION_ALLOW,
+	CONFIG_ACTION_DROP,
+	CONFIG_ACTION_REJECT,
+	CONFIG_ACTION_LIMIT,
+};
+#define CONFIG_ACTION_NAMES                                                                                            \
+	{                                                                                                              \
+		"pass", "allow", "drop", "reject", "limit"                                                             \
+	}
+
+enum config_rule_mode { CONFIG_RULE_ENFORCE = 0, CONFIG_RULE_SHADOW, CONFIG_RULE_OFF };
+#define CONFIG_RULE_MODE_NAMES                                                                                         \
+	{                                                                                                              \
+		"enforce", "shadow", "off"                                                                             \
+	}
+
+enum { CONFIG_TERM_PREFIX = -1, CONFIG_TERM_VIPS = -2 };
+
+/* One item of `from` or `to`. An address matches when one of the terms without negation holds it, or there is none
+ * without, and none of the negated ones does. */
+struct config_term {
+	int set;	      /* index of config.sets, or CONFIG_TERM_PREFIX, or CONFIG_TERM_VIPS ("@vips") */
+	struct prefix prefix; /* CONFIG_TERM_PREFIX */
+	bool negated;	      /* written with "!" in front */
+	struct config_place place;
+};
+
+/* Inclusive. */
+struct config_range {
+	uint16_t first, last;
+};
+
+struct config_ranges {
+	struct config_range *ranges; /* none: not looked at */
+	size_t count;
+};
+
+/* What rules look at beside addresses; what is empty is not looked at. Everything that is not must hold. */
+struct config_rule {
+	char name[WEIR_NAME_MAX]; /* unique; from its content when none is given */
+	enum config_action action;
+	enum config_rule_mode mode;
+	size_t limit;	   /* CONFIG_ACTION_LIMIT: index of config.limits */
+	int64_t expires_s; /* seconds since 1970, UTC; 0: never */
+	struct config_term *from, *to;
+	size_t from_count, to_count;
+	struct config_ranges protocols; /* values of WEIR_DIMENSION_PROTOCOL: IPv6's plus 256 */
+	struct config_ranges sports, dports;
+	bool has_tcp_flags;
+	uint8_t tcp_flags_set, tcp_flags_mask; /* matches when (flags & mask) == set */
+	struct config_ranges icmp;	       /* type << 8 | code */
+	struct config_ranges length;	       /* of the IP packet, bytes */
+	struct config_ranges ttl, dscp;
+	uint8_t fragments;	   /* bit n: fragment state n (0 whole, 1 first, 2 later) matches; 0: not looked at */
+	int8_t extensions;	   /* IPv6 extension headers: 1 must be there, -1 must not, 0 not looked at */
+	struct config_ranges vlan; /* VID of the outer tag; 4096 is "no tag" */
+	size_t *interfaces;	   /* indices of config.interfaces */
+	size_t interfaces_count;
+	struct config_place place;
+};
+
+struct config_filter {
+	enum config_action default_action; /* PASS or DROP */
+	struct config_rule *rules;
+	size_t rules_count;
+	struct config_place place;
+};
+
 struct config_otlp {
 	char endpoint[512];	/* base URL; empty: off. Metrics go to <endpoint>/v1/metrics */
 	char metrics_path[256]; /* default "/v1/metrics" */
@@ -115,6 +202,9 @@ struct config {
 	size_t interfaces_count;
 	struct config_protect *protects;
 	size_t protects_count;
+	struct config_set *sets;
+	size_t sets_count;
+	struct config_filter filter;
 	struct config_limit *limits;
 	size_t limits_count;
 	struct config_pool *pools;
@@ -147,6 +237,32 @@ struct config_errors {
  * out. */
 #define CONFIG_PORTS_TEXT_MAX 32
 char *config_ports_format(const struct config_ports *ports, char *out);
+
+/* What a rule matches, in the words of the configuration: "from @listed to @vips tcp dport 80,443", or "any". The
+ * caller frees it; NULL: no memory. */
+char *config_rule_match_format(const struct config *config, const struct config_rule *rule);
+/* What it does: "drop", "limit per-client". out has room for CONFIG_ACTION_TEXT_MAX; returns out. */
+#define CONFIG_ACTION_TEXT_MAX (WEIR_NAME_MAX + 8)
+char *config_rule_action_format(const struct config *config, const struct config_rule *rule, char *out);
+/* Both, with a blank between them. The caller frees it; NULL: no memory. */
+char *config_rule_format(const struct config *config, const struct config_rule *rule);
+
+/* What is valid in sets and rules and yet probably not meant. */
+struct config_finding {
+	struct config_place place, other; /* other.line is 0 when there is just one place */
+	char *sentence;
+	char hint[128]; /* what to do */
+};
+
+struct config_findings {
+	struct config_finding *findings; /* in order of place */
+	size_t count;
+};
+
+/* Only what is certain from the configuration alone: the contents of list files are not known here. 0 or -ENOMEM with
+ * *out untouched; the caller frees with config_findings_free. */
+int config_findings_collect(const struct config *config, struct config_findings *out);
+void config_findings_free(struct config_findings *findings);
 
 /* Parse a file, or text that is to be reported as path. 0, -EINVAL (errors says why; all that can be told in one
  * pass are listed, at most 50), or -errno from reading with the sentence in errors too. *out is untouched on

@@ -23,9 +23,11 @@ static bool is_later(const struct form_map *map, const char *word)
 	return false;
 }
 
-static void report_unknown(struct form *form, const struct form_map *map, const struct yaml_node *key)
+static void report_unknown(struct form *form, const struct form_map *map, const struct yaml_node *value)
 {
+	const struct yaml_node *key = value->key;
 	struct nearest nearest = {.word = key->text};
+	bool is_part; /* of a value before it, which a comma ended: {dport: 80,443} */
 
 	if (is_later(map, key->text)) {
 		errors_add(form->errors, key->place, "this version does not have \"%s\" in %s yet", key->text,
@@ -34,8 +36,10 @@ static void report_unknown(struct form *form, const struct form_map *map, const 
 	}
 	for (size_t i = 0; i < map->keys_count; i++)
 		nearest_try(&nearest, map->keys[i].name);
+	is_part = value->null && value != value->parent->first && !nearest.best;
 	errors_add(form->errors, key->place, "unknown key \"%s\" in %s%s", SHOWN(key->text), map->what,
-		   MEANT(&nearest));
+		   is_part ? "; if it belongs to the value before it, put that in quotes, commas and all"
+			   : MEANT(&nearest));
 }
 
 static const struct form_key *find_key(const struct form_map *map, const char *name)
@@ -63,7 +67,7 @@ bool form_read_map(struct form *form, const struct yaml_node *node, const struct
 		if (form->errors->more)
 			break;
 		if (!key) {
-			report_unknown(form, map, value->key);
+			report_unknown(form, map, value);
 			continue;
 		}
 		index = (size_t)(key - map->keys);

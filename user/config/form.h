@@ -58,6 +58,8 @@ bool form_duration(struct form *form, const struct yaml_node *node, uint32_t min
 /* An address that one host can have. */
 bool form_address(struct form *form, const struct yaml_node *node, struct addr *out);
 bool form_prefix(struct form *form, const struct yaml_node *node, struct prefix *out);
+/* The same of a part of the value's text. */
+bool form_prefix_of(struct form *form, const struct yaml_node *node, const char *text, struct prefix *out);
 bool form_ports(struct form *form, const struct yaml_node *node, struct config_ports *out);
 
 struct form_choice {
@@ -85,10 +87,12 @@ void form_names_clear(struct form_names *names);
 /* The sections. */
 void form_interfaces(struct form *form, const struct yaml_node *node);
 void form_protect(struct form *form, const struct yaml_node *node);
+void form_sets(struct form *form, const struct yaml_node *node);
 void form_limits(struct form *form, const struct yaml_node *node);
 void form_pools(struct form *form, const struct yaml_node *node);
 bool form_health(struct form *form, const struct yaml_node *node, struct config_health *health);
 void form_services(struct form *form, const struct yaml_node *node);
+void form_filter(struct form *form, const struct yaml_node *node);
 void form_steering(struct form *form, const struct yaml_node *node);
 void form_telemetry(struct form *form, const struct yaml_node *node);
 void form_control(struct form *form, const struct yaml_node *node);

@@ -46,6 +46,9 @@ static void read_match(struct form *form, const struct yaml_node *node, void *ob
 	static const char *const later[] = {"from", "proto", "sport", "dport", "tcp_flags", NULL};
 	static const struct form_map map = {"the match of a limit", keys, ARRAY_SIZE(keys), later};
 
+	struct limit_draft *draft = object;
+
+	draft->limit->has_match = true;
 	form_read_map(form, node, &map, object);
 }
 

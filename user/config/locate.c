@@ -55,6 +55,16 @@ struct config_place locator_clamp(const char *text, size_t size, struct config_p
 	return place;
 }
 
+const char *locate_text(const char *text, size_t size, struct config_place place)
+{
+	struct locator at = {.text = text, .place = {1, 1}};
+
+	while (at.offset < size &&
+	       (at.place.line < place.line || (at.place.line == place.line && at.place.column < place.column)))
+		locator_move(&at, at.offset + 1);
+	return text + at.offset;
+}
+
 /* The length of the well-formed sequence at text (RFC 3629, section 4), 0 if there is none. */
 static size_t utf8_length(const unsigned char *text, size_t left)
 {

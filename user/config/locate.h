@@ -17,6 +17,9 @@ void locator_move(struct locator *at, size_t offset);
 /* The place, or the end of the text if the place lies behind it. */
 struct config_place locator_clamp(const char *text, size_t size, struct config_place place);
 
+/* The text from a place on: a pointer into text, or its end. */
+const char *locate_text(const char *text, size_t size, struct config_place place);
+
 /* Reports the first byte that no text has (NUL, or what is not UTF-8) or nesting beyond all sense. True if it did. */
 bool locate_bad_text(struct error_list *list);
 

@@ -184,6 +184,25 @@ const char *units_percent(const char *text, uint8_t *out)
 	return NULL;
 }
 
+const char *units_change(const char *text, uint16_t *out)
+{
+	char digits[5] = "";
+	size_t length = strlen(text);
+	uint64_t value;
+
+	if (length < 2 || text[length - 1] != '%')
+		return "a change is written in percent: 30%";
+	if (length > sizeof(digits))
+		return "a change is 1% to 1000%, whole";
+	memcpy(digits, text, length - 1);
+	if (units_integer(digits, &value) || value > 1000)
+		return "a change is 1% to 1000%, whole";
+	if (!value)
+		return "0% would hold every change back: leave it out to take any, or write 1%";
+	*out = (uint16_t)value;
+	return NULL;
+}
+
 static const char *read_port(const char *text, size_t length, uint16_t *out)
 {
 	char digits[8] = "";

@@ -18,6 +18,11 @@ const char *units_count(const char *text, double *out);
 const char *units_size(const char *text, double *bits);
 /* "50%": 0..100, whole. */
 const char *units_percent(const char *text, uint8_t *out);
+/* "30%": 1..1000, whole. */
+const char *units_change(const char *text, uint16_t *out);
+/* RFC 3339: "2026-12-01T00:00:00Z", "2026-12-01T01:00:00+01:00", or a date, which begins at midnight UTC. From 1970 on,
+ * in seconds since then; fractions are cut off. */
+const char *units_date(const char *text, int64_t *seconds);
 /* "tcp/80", "tcp/8000-8099", "tcp/any", "udp/443", "icmp". */
 const char *units_ports(const char *text, struct config_ports *out);
 /* "source", "source/24,/56". */

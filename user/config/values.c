@@ -188,21 +188,17 @@ bool form_address(struct form *form, const struct yaml_node *node, struct addr *
 	return true;
 }
 
-bool form_prefix(struct form *form, const struct yaml_node *node, struct prefix *out)
+bool form_prefix_of(struct form *form, const struct yaml_node *node, const char *text, struct prefix *out)
 {
-	const char *text = form_text(form, node), *slash;
+	const char *slash = strchr(text, '/');
 	char meant[ADDR_TEXT_MAX];
 	struct prefix prefix;
-	int error;
+	int error = prefix_parse(text, &prefix);
 
-	if (!text)
-		return false;
-	error = prefix_parse(text, &prefix);
 	if (!error) {
 		*out = prefix;
 		return true;
 	}
-	slash = strchr(text, '/');
 	if (error == -ERANGE)
 		errors_add(form->errors, node->place,
 			   "%s has bits set behind its prefix length: write %s, or the address without a length",
@@ -212,6 +208,13 @@ bool form_prefix(struct form *form, const struct yaml_node *node, struct prefix 
 			   SHOWN(form_label(node)),
 			   slash ? "; a prefix length is 0 to 32 for IPv4 and 0 to 128 for IPv6" : "");
 	return false;
+}
+
+bool form_prefix(struct form *form, const struct yaml_node *node, struct prefix *out)
+{
+	const char *text = form_text(form, node);
+
+	return text && form_prefix_of(form, node, text, out);
 }
 
 bool form_ports(struct form *form, const struct yaml_node *node, struct config_ports *out)

@@ -187,12 +187,39 @@ static int open_node(struct builder *builder, enum yaml_kind kind, struct fy_tok
 	return error;
 }
 
+/* The word at a place, as it would be written in quotes. */
+static const char *word_at(const char *at, const char *end, char out[SHOWN_MAX])
+{
+	char word[SHOWN_MAX];
+	size_t length = 0;
+
+	while (at + length < end && length < sizeof(word) - 1 && !strchr(" ,]}#\"\t\r\n", at[length]))
+		length++;
+	memcpy(word, at, length);
+	word[length] = 0;
+	return errors_show(word, out);
+}
+
+/* Negations and comparisons look like something else to YAML until they are quoted. */
+static int refuse_tag(struct builder *builder, struct fy_token *tag)
+{
+	const struct error_list *errors = builder->errors;
+	struct config_place place = token_place(builder, tag, 0);
+	const char *at = locate_text(errors->text, errors->size, place);
+	char word[SHOWN_MAX];
+
+	errors_add(builder->errors, place,
+		   "tags (!name) are refused: values need none here; \"not\" is written in quotes, as in \"%s\"",
+		   word_at(at, errors->text + errors->size, word));
+	return -EINVAL;
+}
+
 static int refuse_decorations(struct builder *builder, struct fy_token *anchor, struct fy_token *tag)
 {
 	if (anchor)
 		return refuse(builder, anchor, "anchors (&name) are refused: write the value out where it is used");
 	if (tag)
-		return refuse(builder, tag, "tags (!name) are refused: values need none here");
+		return refuse_tag(builder, tag);
 	return 0;
 }
 
@@ -227,18 +254,46 @@ static int take_event(struct builder *builder, struct fy_event *event)
 	}
 }
 
+/* What at the place of an error, or before it in its line, wants to be in quotes; NULL if nothing does. */
+static const char *find_unquoted(const struct error_list *list, struct config_place place)
+{
+	const char *at = locate_text(list->text, list->size, place), *end = list->text + list->size, *line = at;
+	const char *sign = at;
+
+	if (at < end && *at && strchr("@`%>|", *at))
+		return at;
+	/* The digit behind ">" was taken for the indentation of a text of several lines. */
+	while (sign > list->text && sign[-1] >= '0' && sign[-1] <= '9')
+		sign--;
+	if (sign > list->text && (sign[-1] == '>' || sign[-1] == '|'))
+		return sign - 1;
+	while (line > list->text && line[-1] != '\n')
+		line--;
+	for (; at > line; at--) {
+		if (at < end && *at == '!' && strchr(" ,[{", at[-1]))
+			return at;
+	}
+	return NULL;
+}
+
 /* The first diagnostic says what is wrong; those after it are its consequences. */
 static int report_syntax(struct builder *builder, struct fy_diag *diag)
 {
 	void *iterator = NULL;
 	struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
 	struct config_place place = builder->at.place;
+	const struct error_list *list = builder->errors;
+	const char *unquoted;
+	char word[SHOWN_MAX];
 
 	if (error && error->line > 0 && error->column > 0)
 		place = locator_clamp(builder->errors->text, builder->errors->size,
 				      (struct config_place){error->line, error->column});
-	errors_add(builder->errors, place, "not valid YAML: %s",
-		   error && error->msg ? SHOWN(error->msg) : "the text cannot be understood from here on");
+	unquoted = find_unquoted(list, place);
+	errors_add(builder->errors, place, "not valid YAML: %s%s%s%s",
+		   error && error->msg ? SHOWN(error->msg) : "the text cannot be understood from here on",
+		   unquoted ? "; put it in quotes: \"" : "",
+		   unquoted ? word_at(unquoted, list->text + list->size, word) : "", unquoted ? "\"" : "");
 	return -EINVAL;
 }
 

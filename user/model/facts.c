@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 /* Makes room for one more object of the list, all NULL. */
 static struct fact_object *add_object(struct fact_list *list)
@@ -130,6 +131,102 @@ static int collect_protects(const struct config *config, struct fact_list *list)
 	return error;
 }
 
+/* Lists up to this long are written out; of longer ones the length and a digest tell them apart. */
+#define PREFIXES_WRITTEN 8
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	return prefix_compare(a, b);
+}
+
+/* The same content is the same text, in whatever order it was written down. */
+static char *text_prefixes(const struct config_set *set)
+{
+	struct prefix *sorted AUTO_FREE = calloc(set->prefixes_count + 1, sizeof(*sorted));
+	uint32_t digest = 2166136261u; /* FNV-1a */
+
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < set->prefixes_count; i++)
+		sorted[i] = set->prefixes[i];
+	qsort(sorted, set->prefixes_count, sizeof(*sorted), compare_prefixes);
+	if (set->prefixes_count <= PREFIXES_WRITTEN)
+		return text_list(set->prefixes_count, write_prefix, sorted);
+	for (size_t i = 0; i < set->prefixes_count; i++) {
+		char buffer[ADDR_TEXT_MAX];
+
+		for (const char *at = prefix_format(&sorted[i], buffer); *at; at++)
+			digest = (digest ^ (unsigned char)*at) * 16777619u;
+		digest = (digest ^ ',') * 16777619u;
+	}
+	return text("%zu prefixes (digest %08x)", set->prefixes_count, digest);
+}
+
+static int collect_sets(const struct config *config, struct fact_list *list)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < config->sets_count && !error; i++) {
+		const struct config_set *set = &config->sets[i];
+		bool is_file = set->kind == CONFIG_SET_FILE;
+		struct fact_object *object = add_object(list);
+
+		if (!object)
+			return -ENOMEM;
+		object->name = text("%s", set->name);
+		object->fields[0] = is_file ? text("file %s", set->path) : text_prefixes(set);
+		object->fields[1] = is_file ? text("%u ms", set->refresh_ms) : text("never");
+		object->fields[2] = set->max_change_percent ? text("%u%%", set->max_change_percent) : text("any");
+		object->fields[3] = text("%s", set->strict ? "true" : "false");
+		error = check(object, 4);
+	}
+	return error;
+}
+
+static char *text_date(int64_t seconds)
+{
+	time_t when = seconds;
+	char buffer[32];
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&when, &tm) || !strftime(buffer, sizeof(buffer), "%FT%TZ", &tm))
+		return text("never");
+	return text("%s", buffer);
+}
+
+static int collect_rules(const struct config *config, struct fact_list *list)
+{
+	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
+	int error = 0;
+
+	for (size_t i = 0; i < config->filter.rules_count && !error; i++) {
+		const struct config_rule *rule = &config->filter.rules[i];
+		struct fact_object *object = add_object(list);
+		char action[CONFIG_ACTION_TEXT_MAX];
+
+		if (!object)
+			return -ENOMEM;
+		object->name = text("%s", rule->name);
+		object->fields[0] = config_rule_match_format(config, rule);
+		object->fields[1] = text("%s", config_rule_action_format(config, rule, action));
+		object->fields[2] = text("%s", modes[rule->mode]);
+		object->fields[3] = text_date(rule->expires_s);
+		error = check(object, 4);
+	}
+	return error;
+}
+
+static int collect_filter(const struct config *config, struct fact_list *list)
+{
+	struct fact_object *object = add_object(list);
+
+	if (!object)
+		return -ENOMEM;
+	object->name = text("%s", "filter");
+	object->fields[0] = text("%s", config->filter.default_action == CONFIG_ACTION_DROP ? "drop" : "pass");
+	return check(object, 1);
+}
+
 static int collect_limits(const struct config *config, struct fact_list *list)
 {
 	int error = 0;
@@ -145,7 +242,8 @@ static int collect_limits(const struct config *config, struct fact_list *list)
 		object->fields[0] = text("source/%u,/%u", limit->prefix4, limit->prefix6);
 		object->fields[1] = text("%.15g %s/s", limit->rate_per_s, unit);
 		object->fields[2] = text("%.15g %s", limit->burst, unit);
-		error = check(object, 3);
+		object->fields[3] = text("%s", limit->by_rule ? "rules that name it" : "to @vips");
+		error = check(object, 4);
 	}
 	return error;
 }
@@ -277,23 +375,29 @@ static int collect_controller(const struct config *config, struct fact_list *lis
 }
 
 const struct fact_kind fact_kinds[] = {
-	{"interface", {"mode"}, collect_interfaces, false},
-	{"protect", {NULL}, collect_protects, false},
-	{"limit", {"key", "rate", "burst"}, collect_limits, false},
+	{"interface", {"mode"}, collect_interfaces, false, false},
+	{"protect", {NULL}, collect_protects, false, false},
+	{"set", {"content", "refresh", "max_change", "strict"}, collect_sets, false, false},
+	{"rule", {"match", "action", "mode", "expires"}, collect_rules, false, true},
+	{"setting", {"default"}, collect_filter, true, false},
+	{"limit", {"key", "rate", "burst", "match"}, collect_limits, false, false},
 	{"pool",
 	 {"forward", "health", "panic_below", "min_healthy", "ring_size", "source (IPv4)", "source (IPv6)"},
 	 collect_pools,
+	 false,
 	 false},
-	{"backend", {"address", "weight"}, collect_backends, false},
-	{"service", {"address", "ports", "pools", "fallback", "affinity"}, collect_services, false},
+	{"backend", {"address", "weight"}, collect_backends, false, false},
+	{"service", {"address", "ports", "pools", "fallback", "affinity"}, collect_services, false, false},
 	{"setting",
 	 {"host", "otlp endpoint", "otlp path", "otlp interval", "otlp timeout", "prometheus"},
 	 collect_telemetry,
-	 true},
+	 true,
+	 false},
 	{"setting",
 	 {"steering seed", "steering settle", "socket", "group", "pins", "state directory"},
 	 collect_controller,
-	 true},
+	 true,
+	 false},
 };
 const size_t fact_kinds_count = ARRAY_SIZE(fact_kinds);
 

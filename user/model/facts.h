@@ -22,7 +22,8 @@ struct fact_kind {
 	const char *noun;
 	const char *labels[FACTS_MAX + 1]; /* ends with NULL; none: the name says it all */
 	int (*collect)(const struct config *config, struct fact_list *list);
-	bool single; /* there is always exactly one: it changes, but is never added or removed */
+	bool single;	 /* there is always exactly one: it changes, but is never added or removed */
+	bool is_ordered; /* rules: which comes first matters too */
 };
 
 extern const struct fact_kind fact_kinds[];

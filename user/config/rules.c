@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The section of the filter: ordered rules and what happens to packets that none of them matches. */
+#include "rule.h"
+
+#include <string.h>
+
+#include "../base/scope.h"
+#include "units.h"
+
+static void read_name(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct rule_draft *draft = object;
+
+	form_name(form, node, draft->rule->name);
+}
+
+static void note_icmp(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct rule_draft *draft = object;
+
+	(void)form;
+	draft->icmp = node;
+}
+
+static void read_action(struct form *form, const struct yaml_node *node, void *object)
+{
+	static const struct form_choice choices[] = {
+		{"pass", CONFIG_ACTION_PASS},	  {"allow", CONFIG_ACTION_ALLOW}, {"drop", CONFIG_ACTION_DROP},
+		{"reject", CONFIG_ACTION_REJECT}, {"limit", CONFIG_ACTION_LIMIT}, {"mark", -1},
+	};
+	struct rule_draft *draft = object;
+	int action;
+
+	draft->action = node;
+	if (form_choose(form, node, choices, ARRAY_SIZE(choices), &action))
+		draft->rule->action = (enum config_action)action;
+}
+
+static void read_limit(struct form *form, const struct yaml_node *node, void *object)
+{
+	const struct config *config = form->config;
+	struct rule_draft *draft = object;
+	const char *text = form_text(form, node);
+	struct nearest nearest = {.word = text};
+
+	draft->limit = node;
+	if (!text)
+		return;
+	for (size_t i = 0; i < config->limits_count; i++) {
+		nearest_try(&nearest, config->limits[i].name);
+		if (!strcmp(config->limits[i].name, text)) {
+			draft->rule->limit = i;
+			return;
+		}
+	}
+	errors_add(form->errors, node->place, "there is no limit \"%s\"%s", SHOWN(text), MEANT(&nearest));
+}
+
+static void read_mode(struct form *form, const struct yaml_node *node, void *object)
+{
+	static const struct form_choice choices[] = {
+		{"enforce", CONFIG_RULE_ENFORCE}, {"shadow", CONFIG_RULE_SHADOW}, {"off", CONFIG_RULE_OFF}};
+	struct rule_draft *draft = object;
+	int mode;
+
+	if (form_choose(form, node, choices, ARRAY_SIZE(choices), &mode))
+		draft->rule->mode = (enum config_rule_mode)mode;
+}
+
+static void read_expires(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct rule_draft *draft = object;
+	const char *text = form_text(form, node);
+
+	if (text)
+		form_units(form, node, units_date(text, &draft->rule->expires_s));
+}
+
+static void check_action(struct form *form, const struct yaml_node *node, struct rule_draft *draft)
+{
+	if (draft->action && draft->limit && draft->rule->action != CONFIG_ACTION_LIMIT)
+		errors_add(form->errors, draft->limit->place,
+			   "\"limit\" goes with \"action: limit\", which a rule with \"limit\" has by itself: leave "
+			   "\"action\" out");
+	else if (draft->action && !draft->limit && draft->rule->action == CONFIG_ACTION_LIMIT)
+		errors_add(form->errors, draft->action->place,
+			   "\"action: limit\" needs \"limit\" with the name of one of \"limits\"");
+	else if (!draft->action && !draft->limit)
+		errors_add(form->errors, node->place,
+			   "a rule needs \"action\" (pass, allow, drop or reject) or \"limit\" with a limit's name");
+	else if (draft->limit)
+		draft->rule->action = CONFIG_ACTION_LIMIT;
+}
+
+static bool read_rule(struct form *form, const struct yaml_node *node, void *item)
+{
+	static const struct form_key keys[] = {
+		{"name", read_name, false},
+		{"from", rule_read_from, false},
+		{"to", rule_read_to, false},
+		{"proto", rule_read_protocol, false},
+		{"sport", rule_read_sport, false},
+		{"dport", rule_read_dport, false},
+		{"tcp_flags", rule_read_tcp_flags, false},
+		{"icmp", note_icmp, false},
+		{"length", rule_read_length, false},
+		{"ttl", rule_read_ttl, false},
+		{"dscp", rule_read_dscp, false},
+		{"fragment", rule_read_fragment, false},
+		{"ipv6_extensions", rule_read_extensions, false},
+		{"vlan", rule_read_vlan, false},
+		{"interface", rule_read_interface, false},
+		{"action", read_action, false},
+		{"limit", read_limit, false},
+		{"mode", read_mode, false},
+		{"expires", read_expires, false},
+	};
+	static const char *const later[] = {"mark", NULL};
+	static const struct form_map map = {"a rule", keys, ARRAY_SIZE(keys), later};
+	struct rule_draft draft = {.rule = item};
+	size_t errors = form->errors->count;
+
+	draft.rule->place = node->place;
+	if (!form_read_map(form, node, &map, &draft))
+		return false;
+	/* What could not be read would look like what is not there. */
+	if (form->errors->count != errors)
+		return true;
+	check_action(form, node, &draft);
+	if (draft.icmp && rule_families(form->config, draft.rule))
+		rule_read_icmp(form, &draft);
+	if (form->errors->count == errors)
+		rule_check_contradictions(form, &draft);
+	return true;
+}
+
+static void read_default(struct form *form, const struct yaml_node *node, void *object)
+{
+	static const struct form_choice choices[] = {{"pass", CONFIG_ACTION_PASS}, {"drop", CONFIG_ACTION_DROP}};
+	struct config_filter *filter = object;
+	int action;
+
+	if (form_choose(form, node, choices, ARRAY_SIZE(choices), &action))
+		filter->default_action = (enum config_action)action;
+}
+
+static void read_rules(struct form *form, const struct yaml_node *node, void *object)
+{
+	static const struct form_list list = {sizeof(struct config_rule), read_rule, false, false};
+	struct config_filter *filter = object;
+
+	if (!form_read_list(form, node, &list, &filter->rules, &filter->rules_count))
+		return;
+	if (filter->rules_count > WEIR_MAX_RULES)
+		errors_add(form->errors, node->place,
+			   "%zu rules, at most %d (WEIR_MAX_RULES): a set takes many addresses into one rule",
+			   filter->rules_count, WEIR_MAX_RULES);
+	else
+		rule_names_check(form, filter->rules, filter->rules_count);
+}
+
+/* A rule that is off still names its limit: switching it must not make the limit one of everything. */
+static void note_limits(struct config *config)
+{
+	for (size_t i = 0; i < config->filter.rules_count; i++) {
+		const struct config_rule *rule = &config->filter.rules[i];
+
+		if (rule->action == CONFIG_ACTION_LIMIT && rule->limit < config->limits_count)
+			config->limits[rule->limit].by_rule = !config->limits[rule->limit].has_match;
+	}
+}
+
+void form_filter(struct form *form, const struct yaml_node *node)
+{
+	static const struct form_key keys[] = {{"default", read_default, false}, {"rules", read_rules, false}};
+	static const struct form_map map = {"the filter", keys, ARRAY_SIZE(keys), NULL};
+
+	form->config->filter.place = node->key->place;
+	if (form_read_map(form, node, &map, &form->config->filter))
+		note_limits(form->config);
+}
+
+void rule_clear(struct config_rule *rule)
+{
+	struct config_ranges *const ranges[] = {&rule->protocols, &rule->sports, &rule->dports, &rule->icmp,
+						&rule->length,	  &rule->ttl,	 &rule->dscp,	&rule->vlan};
+
+	free(rule->from);
+	free(rule->to);
+	free(rule->interfaces);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		ranges_clear(ranges[i]);
+}
