@@ -250,12 +250,12 @@ static __always_inline enum step answer_too_big(struct packet *p, __u32 mtu)
 				 WEIR_REASON_TOO_BIG);
 }
 
-static __always_inline enum step answer_reject(struct packet *p)
+static __always_inline enum step answer_reject(struct packet *p, enum weir_reason reason)
 {
-	if (p->protocol == IPPROTO_TCP)
-		return answer_with(p, ANSWER_RESET, WEIR_REASON_FALLBACK_REJECT);
+	if (p->protocol == IPPROTO_TCP && p->fragment == FRAGMENT_NONE)
+		return answer_with(p, ANSWER_RESET, reason);
 	return answer_with_error(p, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH,
-				 WEIR_REASON_FALLBACK_REJECT);
+				 reason);
 }
 
 /* Turns the packet into the answer that was decided on; where that cannot be, drops it. */

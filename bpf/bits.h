@@ -19,6 +19,26 @@ static __always_inline __u32 bits_lowest(__u64 word)
 	return bits_positions[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
 }
 
+static __always_inline __u32 bits_highest(__u64 word)
+{
+	word |= word >> 1;
+	word |= word >> 2;
+	word |= word >> 4;
+	word |= word >> 8;
+	word |= word >> 16;
+	word |= word >> 32;
+	return bits_lowest(word ^ word >> 1);
+}
+
+/* How many bits are set: in pairs, in fours, in bytes, in all. */
+static __always_inline __u32 bits_count(__u64 word)
+{
+	word -= word >> 1 & 0x5555555555555555ULL;
+	word = (word & 0x3333333333333333ULL) + (word >> 2 & 0x3333333333333333ULL);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return word * 0x0101010101010101ULL >> 56;
+}
+
 /* Word i of a prefix's mask, in host order, is at length - 32 i + 96: a look-up instead of branches, which the
  * verifier would have to follow one by one. */
 static const __u32 bits_masks[256] = {

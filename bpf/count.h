@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Stage 8, count: the single exit. Every packet is counted once by verdict and reason, and under its service and
- * backend where it was sent to one; limits count themselves as they are evaluated.
+ * backend where it was sent to one, and under the rule that decided; limits and shadows count themselves as they are
+ * evaluated.
  */
 #ifndef WEIR_BPF_COUNT_H
 #define WEIR_BPF_COUNT_H
@@ -42,6 +43,21 @@ static __always_inline void count_limit_outcome(const struct packet *p, __u32 li
 	}
 }
 
+/* Of a rule that decided, or of a shadow. */
+static __always_inline void count_rule_match(__u32 id, __u32 frame_length, __u64 heartbeat_ns)
+{
+	struct weir_rule_count *count;
+
+	if (cfg_read_only)
+		return;
+	count = bpf_map_lookup_elem(&count_rule, &id);
+	if (!count)
+		return;
+	count->packets++;
+	count->bytes += frame_length;
+	count->last_ns = heartbeat_ns;
+}
+
 /* Copies what the packet was found to be and what became of it; the stages have noted their details on the way. */
 static __always_inline void count_trace(const struct packet *p)
 {
@@ -66,6 +82,7 @@ static __always_inline void count_trace(const struct packet *p)
 	t->ttl = p->ttl;
 	t->icmp_quote = p->quote;
 	t->limit_id = p->limit;
+	t->rule_id = p->rule;
 	t->vip = !!p->vip;
 	t->service_id = p->service;
 	t->backend_id = p->backend;
@@ -84,6 +101,8 @@ static __always_inline int stage_count(const struct packet *p)
 			total->packets++;
 			total->bytes += p->frame_length;
 		}
+		if (p->rule)
+			count_rule_match(p->rule, p->frame_length, p->heartbeat_ns);
 		if (p->reason == WEIR_REASON_STEERED) {
 			count_flow(bpf_map_lookup_elem(&count_service, &p->service), p);
 			count_flow(bpf_map_lookup_elem(&count_backend, &p->backend), p);

@@ -3,7 +3,9 @@
 #ifndef WEIR_BPF_ICMP_H
 #define WEIR_BPF_ICMP_H
 
+#include <linux/icmpv6.h>
 #include <linux/types.h>
+#include <stdbool.h>
 
 struct icmp_header {
 	__u8 type;
@@ -24,5 +26,15 @@ enum icmp_unreachable_code {
 	ICMP_PORT_UNREACHABLE = 3,
 	ICMP_FRAGMENTATION_NEEDED = 4,
 };
+
+static inline __attribute__((always_inline)) bool icmp_is_error4(__u8 type)
+{
+	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
+}
+
+static inline __attribute__((always_inline)) bool icmp_is_error6(__u8 type)
+{
+	return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
+}
 
 #endif

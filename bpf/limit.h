@@ -52,7 +52,7 @@ static __always_inline enum step stage_limit(struct packet *p, const struct weir
 	p->stage = WEIR_STAGE_LIMIT;
 	/* Asked here, since limits are on traffic to VIPs; steer uses the answer. */
 	p->vip = vip_find(p, policy);
-	if (!p->vip || p->allowed)
+	if (p->allowed || !(p->vip | p->rule_limit))
 		return STEP_NEXT;
 	for (__u32 i = 0; i < WEIR_MAX_LIVE_LIMITS && i < policy->limits; i++) {
 		__u32 index = i;
@@ -62,6 +62,8 @@ static __always_inline enum step stage_limit(struct packet *p, const struct weir
 
 		if (!limit)
 			break;
+		if (limit->by_rule ? p->rule_limit != i + 1 : !p->vip)
+			continue;
 		cost = limit->packet_cost_ns + limit->byte_cost_ps * p->ip_length / 1000;
 		over = limit_charge(p, limit_hash(p, limit), cost, limit->burst_ns);
 		count_limit_outcome(p, limit->id, over);

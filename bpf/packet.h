@@ -30,7 +30,8 @@ enum fragment { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 };
 struct packet {
 	struct xdp_md *ctx;
 	__u64 sketch_seed;
-	__u64 now_ns; /* read once, when first needed: packet_now() */
+	__u64 heartbeat_ns; /* the controller's last sign of life */
+	__u64 now_ns;	    /* read once, when first needed: packet_now() */
 	struct weir_addr source, destination;
 	struct weir_addr client;	/* the client's end of the flow: source, or what an ICMP error quotes */
 	__u32 tags[WEIR_MAX_VLAN_TAGS]; /* as in the frame: TPID, TCI */
@@ -46,21 +47,23 @@ struct packet {
 	__u8 tos;      /* or traffic class */
 	__u8 fragment; /* enum fragment */
 	__u8 vlan_tags;
-	__u8 icmp_type;
+	__u8 icmp_type, icmp_code;
 	__u8 plain; /* no IPv4 options, no IPv6 extension headers */
 	__u8 dont_fragment;
 	__u8 quote; /* an ICMP error whose quoted flow is in client, ports and flow_protocol */
 
-	__u8 bank;    /* of the generation that this packet sees */
-	__u8 allowed; /* on the live allow list: no limits */
-	__u8 verdict; /* enum weir_verdict */
-	__u8 stage;   /* enum weir_stage */
-	__u32 reason; /* enum weir_reason */
+	__u8 bank;	 /* of the generation that this packet sees */
+	__u8 allowed;	 /* on the live allow list or by a rule: no limits */
+	__u8 rule_limit; /* index + 1 of the limit that a rule charges, 0: none */
+	__u8 verdict;	 /* enum weir_verdict */
+	__u8 stage;	 /* enum weir_stage */
+	__u32 reason;	 /* enum weir_reason */
 	__u32 generation;
 	__u32 vip;     /* VIP number + 1, 0: not for a VIP */
 	__u32 service; /* stable ids, 0: none */
 	__u32 backend;
 	__u32 limit;
+	__u32 rule; /* the one that decided */
 	__u64 flow_hash;
 	__u32 answer_word;	       /* second word of the ICMP error, network order */
 	__u8 answer;		       /* enum answer */

@@ -178,10 +178,7 @@ static __always_inline void parse_quote(struct packet *p, struct cursor *c)
 
 static __always_inline bool parse_is_icmp_error(const struct packet *p)
 {
-	if (p->family == WEIR_IPV4)
-		return p->icmp_type == ICMP_UNREACHABLE || p->icmp_type == ICMP_TIME_EXCEEDED ||
-		       p->icmp_type == ICMP_PARAMETER_PROBLEM;
-	return p->icmp_type >= ICMPV6_DEST_UNREACH && p->icmp_type <= ICMPV6_PARAMPROB;
+	return p->family == WEIR_IPV4 ? icmp_is_error4(p->icmp_type) : icmp_is_error6(p->icmp_type);
 }
 
 static __always_inline enum step parse_tcp(struct packet *p, struct cursor *c, __u32 room)
@@ -216,6 +213,7 @@ static __always_inline enum step parse_icmp(struct packet *p, struct cursor *c)
 	if ((void *)(icmp + 1) > c->end)
 		return parse_malformed(p);
 	p->icmp_type = icmp->type;
+	p->icmp_code = icmp->code;
 	if (p->fragment == FRAGMENT_NONE && parse_is_icmp_error(p)) {
 		c->position = icmp + 1;
 		parse_quote(p, c);

@@ -98,7 +98,7 @@ static __always_inline enum step steer_without_backend(struct packet *p, __u8 fa
 	if (fallback == WEIR_FALLBACK_KERNEL)
 		return packet_decide(p, WEIR_PASS, WEIR_REASON_FALLBACK_KERNEL);
 	if (fallback == WEIR_FALLBACK_REJECT && !answer_is_barred(p))
-		return answer_reject(p);
+		return answer_reject(p, WEIR_REASON_FALLBACK_REJECT);
 	return packet_decide(p, WEIR_DROP, WEIR_REASON_NO_BACKEND);
 }
 

@@ -3,6 +3,7 @@
 #include "parse.h"
 #include "protect.h"
 #include "admit.h"
+#include "filter.h"
 #include "limit.h"
 #include "steer.h"
 #include "forward.h"
@@ -18,6 +19,9 @@ static __always_inline struct weir_policy *choose_generation(struct packet *p)
 	if (!now)
 		return NULL;
 	p->sketch_seed = now->sketch_seed;
+	p->heartbeat_ns = now->heartbeat_ns;
+	p->allowed = *(volatile __u32 *)&now->reserved;
+	p->rule_limit = *(volatile __u32 *)&now->reserved;
 	p->generation = t && t->generation ? t->generation : *(volatile __u32 *)&now->generation;
 	if (!p->generation)
 		return NULL;
@@ -39,6 +43,9 @@ static __always_inline enum step walk(struct packet *p)
 	if (step != STEP_NEXT)
 		return step;
 	step = stage_admit(p);
+	if (step != STEP_NEXT)
+		return step;
+	step = stage_filter(p, policy);
 	if (step != STEP_NEXT)
 		return step;
 	step = stage_limit(p, policy);

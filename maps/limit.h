@@ -17,7 +17,8 @@ struct weir_limit {
 	__u32 id;     /* stable: the index of its counters and its name, and part of its buckets' hash */
 	__u8 prefix4; /* bits of an IPv4 source that form the key, 1..32 */
 	__u8 prefix6; /* bits of an IPv6 source that form the key, 1..128 */
-	__u16 reserved;
+	__u8 by_rule; /* only packets that a rule of the filter sends here are charged */
+	__u8 reserved;
 	__u64 packet_cost_ns; /* time that a packet uses up; 0 for a limit in bits */
 	__u64 byte_cost_ps;   /* picoseconds that a byte uses up; 0 for a limit in packets */
 	__u64 burst_ns;	      /* how far ahead of now a bucket may run */

@@ -3,8 +3,9 @@
  * The inventory: every map of the edge program. Map definitions, pin names, layout checks and tests derive from it.
  *
  * WEIR_MAPS_PINNED(X): X(name, TYPE, key, value, max_entries, flags) -- one map, pinned as its name.
- * WEIR_MAPS_BANKED(X): the same for a map of two banks, pinned as its name; the columns describe a bank. A bank
- *   may be made smaller than max_entries.
+ * WEIR_MAPS_BANKED(X): the same for a map of two banks, pinned as its name; the columns describe a bank. One with
+ *   BPF_F_INNER_MAP is made as large as its content, which costs each look-up a call (the kernel does not inline it);
+ *   the filter's banks are left out where they would be empty.
  * WEIR_MAPS_LOCAL(X): one map that belongs to one loaded program and is not pinned.
  */
 #ifndef WEIR_MAPS_LIST_H
@@ -12,6 +13,7 @@
 
 #include "ban.h"
 #include "count.h"
+#include "filter.h"
 #include "flow.h"
 #include "hop.h"
 #include "limit.h"
@@ -35,6 +37,7 @@
 	X(count_service, PERCPU_ARRAY, __u32, struct weir_flow_count, WEIR_MAX_SERVICES, 0)                            \
 	X(count_backend, PERCPU_ARRAY, __u32, struct weir_flow_count, WEIR_MAX_BACKENDS, 0)                            \
 	X(count_limit, PERCPU_ARRAY, __u32, struct weir_limit_count, WEIR_MAX_LIMITS, 0)                               \
+	X(count_rule, PERCPU_ARRAY, __u32, struct weir_rule_count, WEIR_MAX_RULE_IDS, 0)                               \
 	X(names, ARRAY, __u32, struct weir_name, WEIR_NAMES_TOTAL, 0)                                                  \
 	X(backend_state, ARRAY, __u32, struct weir_backend_state, WEIR_MAX_BACKENDS, 0)
 
@@ -48,11 +51,23 @@
 	X(rings, ARRAY, __u32, __u64, WEIR_MAX_SERVICES, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                             \
 	X(slots, ARRAY, __u32, struct weir_slot, WEIR_MAX_RING_SLOTS, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                \
 	X(backends, ARRAY, __u32, struct weir_backend, WEIR_MAX_BACKENDS, BPF_F_INNER_MAP)                             \
-	X(limits, ARRAY, __u32, struct weir_limit, WEIR_MAX_LIVE_LIMITS, 0)
+	X(limits, ARRAY, __u32, struct weir_limit, WEIR_MAX_LIVE_LIMITS, 0)                                            \
+	X(filter, ARRAY, __u32, struct weir_filter, 1, 0)                                                              \
+	X(nodes4, ARRAY, __u32, struct weir_node4, WEIR_NODES4, BPF_F_MMAPABLE)                                        \
+	X(values4, ARRAY, __u32, __u64, WEIR_MAX_VALUES4, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                            \
+	X(lines4, ARRAY, __u32, struct weir_line4, WEIR_MAX_LINES4, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                  \
+	X(tops6, ARRAY, __u32, struct weir_top6, WEIR_TOPS6, BPF_F_MMAPABLE)                                           \
+	X(lengths6, ARRAY, __u32, struct weir_lengths6, WEIR_MAX_LENGTHS6, BPF_F_INNER_MAP | BPF_F_MMAPABLE)           \
+	X(buckets6, ARRAY, __u32, struct weir_bucket6, WEIR_MAX_BUCKETS6, BPF_F_INNER_MAP | BPF_F_MMAPABLE)            \
+	X(indexes, ARRAY, __u32, __u64, WEIR_MAX_INDEXES, BPF_F_MMAPABLE)                                              \
+	X(vectors, ARRAY, __u32, struct weir_vector_line, WEIR_MAX_VECTORS, BPF_F_MMAPABLE)                            \
+	X(more_vectors, ARRAY, __u32, struct weir_vector_line, WEIR_MAX_VECTOR_LINES, BPF_F_INNER_MAP | BPF_F_MMAPABLE) \
+	X(rules, ARRAY, __u32, struct weir_rule, WEIR_MAX_RULES, BPF_F_MMAPABLE)
 
 #define WEIR_MAPS_LOCAL(X)                                                                                             \
 	X(trace, ARRAY, __u32, struct weir_trace, 1, BPF_F_MMAPABLE)                                                   \
-	X(hops, PERCPU_ARRAY, __u32, struct weir_hop, WEIR_MAX_BACKENDS, 0)
+	X(hops, PERCPU_ARRAY, __u32, struct weir_hop, WEIR_MAX_BACKENDS, 0)                                            \
+	X(question, PERCPU_ARRAY, __u32, struct weir_question, 1, 0)
 /* clang-format on */
 
 #endif

@@ -22,8 +22,18 @@ _Static_assert(sizeof(struct weir_addr) == 16, "layout");
 enum weir_family { WEIR_IPV4 = 4, WEIR_IPV6 = 6 };
 
 /* The filter before vips: 2^WEIR_VIP_FILTER_ORDER bits. */
-#define WEIR_VIP_FILTER_ORDER 8
+#define WEIR_VIP_FILTER_ORDER 12
 #define WEIR_VIP_FILTER_WORDS ((1 << WEIR_VIP_FILTER_ORDER) / 64)
+
+enum {
+	WEIR_FILTERS_RULES = 1,		/* there are rules */
+	WEIR_FILTERS_SHADOWS = 2,	/* some of them are shadows */
+	WEIR_FILTERS_DEFAULT_DROP = 4,	/* what no rule matches is dropped */
+	WEIR_FILTERS_SOURCES = 8,	/* some rule looks at the source */
+	WEIR_FILTERS_LISTED = 16,	/* every rule does, for sources that some set holds */
+	WEIR_FILTERS_DESTINATIONS = 32, /* some rule looks at the destination */
+	WEIR_FILTERS_QUICK = 64,	/* rules look at the source alone, act, do not expire; the default is to pass */
+};
 
 /* policy[bank] -> array of one: the generation's header. */
 struct weir_policy {
@@ -32,10 +42,10 @@ struct weir_policy {
 	__u64 protect_any; /* bit i: protect[i] covers every protocol and port */
 	__u64 steer_seed;  /* the same on every edge of a group: it decides which backend a flow gets */
 	__u32 protects;	   /* entries in use of protect[bank] */
-	__u32 reserved;
+	__u32 filters;	   /* WEIR_FILTERS_*; 0: nothing to filter by */
 	__u64 vip_filter[WEIR_VIP_FILTER_WORDS]; /* bit weir_vip_bit() of every VIP is set */
 };
-_Static_assert(sizeof(struct weir_policy) == 64, "one cache line");
+_Static_assert(sizeof(struct weir_policy) == 32 + (1 << WEIR_VIP_FILTER_ORDER) / 8, "layout");
 
 /* An address whose bit is not set is no VIP; one whose bit is set has to be looked up. The last octet alone decides
  * eight bits, so that neighbours do not meet. */

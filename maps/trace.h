@@ -47,6 +47,7 @@ struct weir_trace {
 	__u32 protect;	 /* index + 1 of the protect entry that matched */
 	/* limits */
 	__u32 limit_id; /* stable id of the limit that dropped it, else 0 */
+	__u32 rule_id;	/* stable id of the rule that decided, else 0 */
 	/* steering */
 	__u32 vip;	  /* 1: for a VIP */
 	__u32 service_id; /* stable ids, 0: none */
@@ -60,7 +61,6 @@ struct weir_trace {
 	__u8 fib_result; /* BPF_FIB_LKUP_RET_* */
 	__u32 egress_ifindex;
 	__u32 mtu; /* announced in a too-big, else 0 */
-	__u32 reserved;
 };
 _Static_assert(sizeof(struct weir_trace) % 8 == 0, "layout");
 

@@ -4,9 +4,9 @@
  *
  *	PROGRAM VARIANT INSTRUCTIONS STACK SIZE LOAD_MS
  *
- * INSTRUCTIONS were processed by the verifier; STACK is bytes of all functions together (from 7.3 on of the deepest chain
- * of calls, which must not exceed 512); SIZE is bytes after translation. One that does not load gives a line "PROGRAM VARIANT refused: CAUSE" and the verifier's last words on
- * stderr.
+ * INSTRUCTIONS were processed by the verifier; STACK is bytes of all functions together (from 7.3 on of the deepest
+ *chain of calls, which must not exceed 512); SIZE is bytes after translation. One that does not load gives a line
+ *"PROGRAM VARIANT refused: CAUSE" and the verifier's last words on stderr.
  */
 #include "user/base/scope.h"
 #include <backend.skel.h>

@@ -39,6 +39,11 @@ enum weir_verdict {
 	X(20, MARTIAN, "martian", DROP, "a source address that no packet may come from")                               \
 	X(21, LAND, "land", DROP, "source and destination are the same address")                                       \
 	X(22, DENIED, "denied", DROP, "the source is on the live deny list")                                           \
+	X(23, RULE, "rule", DROP, "a rule of the filter drops it")                                                     \
+	X(24, RULE_REJECT, "rule-reject", TX,                                                                          \
+	  "a rule of the filter rejects it: answered with a RST or an unreachable")                                    \
+	X(25, DEFAULT, "default", DROP, "no rule of the filter matches and its default is drop")                       \
+	X(26, REPLY, "reply", PASS, "no rule matches, but it answers what this host sent")                             \
 	/* limit */                                                                                                    \
 	X(30, LIMITED, "limited", DROP, "over a rate limit")                                                           \
 	/* steer */                                                                                                    \

@@ -115,6 +115,12 @@ int verdict_program(enum verdict_program which);
 
 /* edge.c: a Weir of its own, driven as the controller drives it. */
 struct edge *edge_open(struct bench *bench, const char *configuration);
+/* The same with the keys as the contents of its set "listed", in the mix of prefix lengths of keys.h or all whole. */
+struct edge *edge_open_listed(struct bench *bench, const char *configuration, size_t count, bool is_ipv6, bool whole);
+/* For edge_configuration: the set, and a rule that drops what is in it. */
+#define EDGE_LISTED                                                                                                    \
+	"sets: {listed: {file: unread}}\n"                                                                             \
+	"filter: {rules: [{name: listed, from: \"@listed\", action: drop}]}\n"
 int edge_program(const struct edge *edge);
 int edge_twin(const struct edge *edge); /* -1: none */
 /* Puts the first count keys on the deny list, as prefixes of the lengths (0-terminated) in turn. */

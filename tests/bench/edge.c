@@ -13,6 +13,8 @@ struct edge {
 	struct kernel *kernel;
 	struct reconcile *reconcile;
 	struct bpf_object *twin;
+	struct prefixes *listed;
+	struct model_filter filter; /* its contents are listed */
 };
 
 char *edge_configuration(const char *more)
@@ -76,10 +78,11 @@ static void edge_release(void *object)
 	bpf_object__close(edge->twin);
 	reconcile_close(edge->reconcile);
 	kernel_free(edge->kernel);
+	prefixes_release(edge->listed);
 	free(edge);
 }
 
-struct edge *edge_open(struct bench *bench, const char *configuration)
+static struct edge *edge_open_with(struct bench *bench, const char *configuration, struct prefixes *listed)
 {
 	const struct kernel_options options = {0};
 	struct edge *edge = calloc(1, sizeof(*edge));
@@ -87,14 +90,21 @@ struct edge *edge_open(struct bench *bench, const char *configuration)
 
 	if (!edge)
 		bench_fail("out of memory");
+	edge->listed = listed;
+	edge->filter.contents = &edge->listed;
 	if (kernel_load(&options, &edge->kernel, &problem) ||
 	    reconcile_open(edge->kernel, NULL, &edge->reconcile, &problem) ||
-	    reconcile_apply(edge->reconcile, edge_parse(configuration), &problem))
+	    reconcile_apply(edge->reconcile, edge_parse(configuration), listed ? &edge->filter : NULL, &problem))
 		bench_fail("%s %s", problem.text, problem.hint);
 	if (bench->options->object)
 		edge_load_twin(edge, bench->options->object);
 	bench_own(bench, edge_release, edge);
 	return edge;
+}
+
+struct edge *edge_open(struct bench *bench, const char *configuration)
+{
+	return edge_open_with(bench, configuration, NULL);
 }
 
 int edge_program(const struct edge *edge)
@@ -141,6 +151,23 @@ static struct prefix edge_prefix(uint32_t number, bool is_ipv6, unsigned int len
 	for (int i = 0; i < 4; i++)
 		prefix.addr.bytes.word[i] &= mask.word[i];
 	return prefix;
+}
+
+struct edge *edge_open_listed(struct bench *bench, const char *configuration, size_t count, bool is_ipv6, bool whole)
+{
+	struct prefixes_builder builder = {0};
+	struct prefixes *listed = NULL;
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		unsigned int length = is_ipv6 ? keys_length6(i) : keys_length4(i);
+		struct prefix prefix = edge_prefix(i, is_ipv6, whole ? (is_ipv6 ? 128 : 32) : length);
+
+		error = prefixes_add(&builder, &prefix);
+	}
+	if (error || prefixes_finish(&builder, &listed))
+		bench_fail("out of memory");
+	return edge_open_with(bench, configuration, listed);
 }
 
 void edge_deny(struct edge *edge, size_t count, bool is_ipv6, const unsigned int *lengths)

@@ -244,7 +244,7 @@ static void controller_apply(struct bench *bench, struct results *results, const
 	for (unsigned int i = 0; i < applies; i++) {
 		uint64_t start_ns = bench_clock_ns(CLOCK_MONOTONIC);
 
-		if (reconcile_apply(edge_reconcile(edge), edge_parse(text), &problem))
+		if (reconcile_apply(edge_reconcile(edge), edge_parse(text), NULL, &problem))
 			bench_fail("%s %s", problem.text, problem.hint);
 		samples[i] = (double)(bench_clock_ns(CLOCK_MONOTONIC) - start_ns) / 1e6;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The live deny list beside the kernel's longest-prefix trie. Sources are random over the whole table. */
+/* The live deny list, sets and rules beside the kernel's longest-prefix trie. Sources are random over the whole table.
+ */
 #include "bench.h"
 #include "user/base/scope.h"
 #include <linux/bpf.h>
@@ -30,6 +31,44 @@ static void filter_weir(struct bench *bench)
 	bench_row_edge(bench, "weir_deny_miss_100k_v6", hosts, XDP_PASS, &miss6);
 }
 
+static void filter_sets(struct bench *bench)
+{
+	AUTO_FREE char *configuration = edge_configuration(EDGE_LISTED);
+	const struct traffic hit4 = {.keys = KEYS_MILLION}, miss4 = {.keys = KEYS_MILLION, .miss = true};
+	const struct traffic hit6 = {.keys = BANS, .destination = NOT_VIP6};
+	const struct traffic miss6 = {.keys = BANS, .destination = NOT_VIP6, .miss = true};
+	struct edge *four = edge_open_listed(bench, configuration, KEYS_MILLION, false, false);
+	struct edge *hosts = edge_open_listed(bench, configuration, KEYS_MILLION, false, true);
+	struct edge *six = edge_open_listed(bench, configuration, BANS, true, false);
+
+	bench_row_edge(bench, "weir_set_hit_1m", four, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_set_miss_1m", four, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_set_hit_1m_hosts", hosts, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_set_miss_1m_hosts", hosts, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_set_hit_100k_v6", six, XDP_DROP, &hit6);
+	bench_row_edge(bench, "weir_set_miss_100k_v6", six, XDP_PASS, &miss6);
+}
+
+/* Rules that look at a source network, the protocol and a port each; none matches but the last. */
+static void filter_rules(struct bench *bench, const char *row, unsigned int count)
+{
+	const struct traffic traffic = {.keys = KEYS_MILLION, .miss = true};
+	AUTO_FREE char *rules = NULL, *configuration = NULL;
+	size_t size;
+	FILE *out = open_memstream(&rules, &size);
+
+	if (!out)
+		bench_fail("out of memory");
+	fputs("filter:\n  rules:\n", out);
+	for (unsigned int i = 1; i < count; i++)
+		fprintf(out, "  - {from: 10.%u.%u.0/24, proto: tcp, dport: \"%u-%u\", action: drop}\n", i / 250,
+			i % 250, i, i + 100);
+	fputs("  - {proto: tcp, sport: \"1024-65535\", action: drop}\n", out);
+	fclose(out);
+	configuration = edge_configuration(rules);
+	bench_row_edge(bench, row, edge_open(bench, configuration), XDP_DROP, &traffic);
+}
+
 static void filter_lpm(struct bench *bench, const char *hit, const char *miss, uint32_t prefixes, bool is_ipv6)
 {
 	int program = peer_lpm(bench, is_ipv6, prefixes);
@@ -43,6 +82,10 @@ static void filter_lpm(struct bench *bench, const char *hit, const char *miss, u
 void group_filter(struct bench *bench, struct results *results)
 {
 	filter_weir(bench);
+	filter_sets(bench);
+	filter_rules(bench, "weir_rules_10", 10);
+	filter_rules(bench, "weir_rules_1000", 1000);
+	filter_rules(bench, "weir_rules_4096", 4096);
 	filter_lpm(bench, "lpm_hit_1k", "lpm_miss_1k", 1000, false);
 	filter_lpm(bench, "lpm_hit_100k", "lpm_miss_100k", 100000, false);
 	filter_lpm(bench, "lpm_hit_1m", "lpm_miss_1m", 1000000, false);

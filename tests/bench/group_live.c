@@ -35,6 +35,13 @@ static int up_weir(struct bench *bench)
 	return edge_program(edge);
 }
 
+static int up_weir_set(struct bench *bench)
+{
+	AUTO_FREE char *configuration = edge_configuration(EDGE_LISTED);
+
+	return edge_program(edge_open_listed(bench, configuration, KEYS_MILLION, false, true));
+}
+
 static int up_weir_steer(struct bench *bench)
 {
 	AUTO_FREE char *configuration = edge_configuration("");
@@ -146,6 +153,7 @@ static int up_ipset(struct bench *bench)
 
 static const struct live_case cases[] = {
 	{"weir_drop_200k", up_weir, NULL, false, {.keys = BANS_MOST}, 2000000, true},
+	{"weir_drop_set_1m", up_weir_set, NULL, false, {.keys = KEYS_MILLION}, 2000000, true},
 	{"weir_steer_1m", up_weir_steer, NULL, true, {.keys = KEYS_MILLION, .destination = VIP4}, 2000000, true},
 	{"nft_drop", up_nft_drop, NFT_DOWN, false, {.keys = KEYS_MILLION}, 1000000, true},
 	{"nft_set_200k", up_nft_set_most, NFT_DOWN, false, {.keys = BANS_MOST}, 1000000, true},

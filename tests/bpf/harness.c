@@ -33,6 +33,11 @@ int harness_dump_close(void)
 
 void harness_apply(struct harness *harness, const char *configuration)
 {
+	harness_apply_filter(harness, configuration, NULL);
+}
+
+void harness_apply_filter(struct harness *harness, const char *configuration, const struct model_filter *filter)
+{
 	struct config_errors errors = {0};
 	struct problem problem = {0};
 	struct config *config = NULL;
@@ -40,7 +45,7 @@ void harness_apply(struct harness *harness, const char *configuration)
 	if (config_parse("test.yaml", configuration, strlen(configuration), &config, &errors))
 		fail_msg("%s", errors.text);
 	config_errors_free(&errors);
-	if (reconcile_apply(harness->reconcile, config, &problem))
+	if (reconcile_apply(harness->reconcile, config, filter, &problem))
 		fail_msg("%s %s", problem.text, problem.hint);
 }
 
@@ -124,9 +129,11 @@ void harness_unban(struct harness *harness, uint32_t list, const char *text)
 
 uint32_t harness_id(struct harness *harness, uint32_t kind, const char *name)
 {
-	static const uint32_t counts[] = {WEIR_MAX_SERVICES, WEIR_MAX_BACKENDS, WEIR_MAX_LIMITS};
 	int fd = kernel_map_fd(harness->kernel, KERNEL_MAP_names);
-	uint32_t count = kind == WEIR_NAMES_SERVICES ? counts[0] : kind == WEIR_NAMES_BACKENDS ? counts[1] : counts[2];
+	uint32_t count = kind == WEIR_NAMES_SERVICES   ? WEIR_MAX_SERVICES
+			 : kind == WEIR_NAMES_BACKENDS ? WEIR_MAX_BACKENDS
+			 : kind == WEIR_NAMES_LIMITS   ? WEIR_MAX_LIMITS
+						       : WEIR_MAX_RULE_IDS;
 
 	for (uint32_t id = 1; id < count; id++) {
 		uint32_t index = kind + id;
@@ -155,6 +162,16 @@ struct weir_flow_count harness_count_flows(struct harness *harness, enum kernel_
 	struct weir_flow_count count;
 
 	assert_int_equal(kernel_map_sum(kernel_map_fd(harness->kernel, map), id, sizeof(count) / 8, &count.packets), 0);
+	return count;
+}
+
+struct weir_rule_count harness_count_rule(struct harness *harness, const char *rule)
+{
+	struct weir_rule_count count;
+
+	assert_int_equal(kernel_map_sum(kernel_map_fd(harness->kernel, KERNEL_MAP_count_rule),
+					harness_id(harness, WEIR_NAMES_RULES, rule), sizeof(count) / 8, &count.packets),
+			 0);
 	return count;
 }
 
@@ -209,6 +226,37 @@ void table_run(struct harness *harness, const struct table *table)
 		failed += !row_holds(harness, &table->rows[i]);
 	if (failed)
 		fail_msg("%zu of %zu rows of the table \"%s\" do not hold", failed, table->count, table->name);
+}
+
+static uint64_t rules_counted(struct harness *harness)
+{
+	const struct model *model = reconcile_model(harness->reconcile);
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < model->rules_count; i++)
+		packets += harness_count_rule(harness, model->rules[i].name).packets;
+	return packets;
+}
+
+void filter_rows_run(struct harness *harness, const struct filter_row *rows, size_t count)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *rule = rows[i].rule;
+		uint64_t before = rule ? harness_count_rule(harness, rule).packets : 0, all = rules_counted(harness);
+		bool holds = row_holds(harness, &rows[i].row);
+
+		if (rules_counted(harness) - all != !!rule ||
+		    (rule && harness_count_rule(harness, rule).packets - before != 1)) {
+			print_error("%s: not counted by the rule %s alone\n", rows[i].row.sentence,
+				    rule ? rule : "of none");
+			holds = false;
+		}
+		failed += !holds;
+	}
+	if (failed)
+		fail_msg("%zu of %zu rows do not hold", failed, count);
 }
 
 int group_open_standard(void **state)

@@ -68,12 +68,14 @@ enum harness_mode { HARNESS_TRACED, HARNESS_PLAIN, HARNESS_READ_ONLY, HARNESS_AS
 struct harness *harness_open(const char *configuration, enum harness_mode mode);
 void harness_close(struct harness *harness);
 void harness_apply(struct harness *harness, const char *configuration);
+/* filter (may be NULL) must stay until the next apply. */
+void harness_apply_filter(struct harness *harness, const char *configuration, const struct model_filter *filter);
 void harness_run(struct harness *harness, const void *data, size_t size, struct harness_result *result);
 void harness_run_spec(struct harness *harness, const struct packet_spec *spec, struct harness_result *result);
 /* until_s: CLOCK_REALTIME, 0: no end. */
 void harness_ban(struct harness *harness, uint32_t list, const char *prefix, int64_t until_s);
 void harness_unban(struct harness *harness, uint32_t list, const char *prefix);
-/* The stable id of a service, backend or limit (WEIR_NAMES_*) by its name; fails when there is none. */
+/* The stable id of a service, backend, limit or rule (WEIR_NAMES_*) by its name; fails when there is none. */
 uint32_t harness_id(struct harness *harness, uint32_t kind, const char *name);
 struct weir_count harness_count_verdict(struct harness *harness, enum weir_verdict verdict, enum weir_reason reason);
 struct weir_flow_count harness_count_flows(struct harness *harness, enum kernel_map map, uint32_t id);
@@ -105,6 +107,14 @@ extern const struct table table_parse, table_protect, table_admit, table_steer, 
 extern const struct table *const tables[6];
 void table_run(struct harness *harness, const struct table *table);
 
+/* A row of the filter: what becomes of a packet, and the one rule that counts it (NULL: none does). */
+struct filter_row {
+	struct row row;
+	const char *rule;
+};
+void filter_rows_run(struct harness *harness, const struct filter_row *rows, size_t count);
+struct weir_rule_count harness_count_rule(struct harness *harness, const char *rule);
+
 /* expect.c */
 void expect_steered(struct harness *harness, const char *sentence, const uint8_t *frame, size_t size,
 		    const struct harness_result *result);
@@ -123,6 +133,9 @@ int group_icmp(void);
 int group_faults(void);
 int group_flow(void);
 int group_hop(void);
+int group_filter(void);
+int group_filter_actions(void);
+int group_filter_chance(void);
 
 /* The standard configuration, traced: set-up and tear-down of a group. */
 int group_open_standard(void **state);

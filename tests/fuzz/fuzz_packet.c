@@ -53,7 +53,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	config_errors_free(&errors);
 	require(!kernel_load(&options, &program, &problem), "load", problem.text);
 	require(!reconcile_open(program, NULL, &policy, &problem), "open", problem.text);
-	require(!reconcile_apply(policy, config, &problem), "apply", problem.text);
+	require(!reconcile_apply(policy, config, NULL, &problem), "apply", problem.text);
 	ban(ORACLE_DENIED4, WEIR_BAN_DENY);
 	ban(ORACLE_DENIED6, WEIR_BAN_DENY);
 	ban(ORACLE_ALLOWED4, WEIR_BAN_ALLOW);

@@ -67,7 +67,7 @@ static inline struct config *parse(const char *yaml)
 
 static inline void apply_yaml(struct pinned *pinned, struct edge *edge, const char *yaml)
 {
-	if (reconcile_apply(edge->reconcile, parse(yaml), &pinned->problem))
+	if (reconcile_apply(edge->reconcile, parse(yaml), NULL, &pinned->problem))
 		fail_msg("%s", pinned->problem.text);
 }
 

@@ -216,7 +216,7 @@ static void reconcile_apply_fails_midway_live_generation_is_untouched(void **sta
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	low = (struct rlimit){.rlim_cur = (rlim_t)next + 4, .rlim_max = limit.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	assert_int_equal(reconcile_apply(edge.reconcile, config, &pinned->problem), -EMFILE);
+	assert_int_equal(reconcile_apply(edge.reconcile, config, NULL, &pinned->problem), -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_non_null(strstr(pinned->problem.text, "the live one is as it was"));
 	assert_int_equal(dup2(0, next), next); /* no descriptor was lost */
@@ -227,7 +227,7 @@ static void reconcile_apply_fails_midway_live_generation_is_untouched(void **sta
 	free(before.slots);
 	free(after.slots);
 	set_health(pinned, &edge, "near/a", WEIR_HEALTH_DOWN);
-	assert_int_equal(reconcile_apply(edge.reconcile, config, &pinned->problem), 0);
+	assert_int_equal(reconcile_apply(edge.reconcile, config, NULL, &pinned->problem), 0);
 	assert_int_equal(reconcile_generation(edge.reconcile), 2);
 	stop(&edge);
 }
@@ -252,7 +252,7 @@ static void reconcile_apply_killed_at_any_step_leaves_old_or_new_generation(void
 		if (!child) {
 			snprintf(fault, sizeof(fault), "apply:%d", step);
 			setenv("WEIR_FAULT", fault, 1);
-			reconcile_apply(edge.reconcile, parse(yaml_two_pools), NULL);
+			reconcile_apply(edge.reconcile, parse(yaml_two_pools), NULL, NULL);
 			_exit(0);
 		}
 		assert_int_equal(waitpid(child, &status, 0), child);

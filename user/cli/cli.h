@@ -31,6 +31,8 @@ int cli_status(int argc, char **argv);
 int cli_stats(int argc, char **argv);
 int cli_deny(int argc, char **argv);
 int cli_allow(int argc, char **argv);
+int cli_rule(int argc, char **argv);
+int cli_set(int argc, char **argv);
 int cli_backend(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_replay(int argc, char **argv);

@@ -10,9 +10,11 @@ const struct cli_command cli_commands[] = {
 	{"check", "is this configuration valid, how big is it, what would it change", cli_check},
 	{"apply", "make a configuration the live policy", cli_apply},
 	{"status", "what is running, which backends are up", cli_status},
-	{"stats", "counters by verdict and reason, service, backend, limit", cli_stats},
+	{"stats", "counters by verdict and reason, rule, service, backend, limit", cli_stats},
 	{"deny", "drop sources from now on: add, del, list, import", cli_deny},
 	{"allow", "exceptions to the deny list: add, del, list, import", cli_allow},
+	{"rule", "rules of the filter: list with hits, enable, shadow, disable, reset", cli_rule},
+	{"set", "sets of addresses: list, show, lookup, refresh", cli_set},
 	{"backend", "backends: list, drain, disable, enable, weight", cli_backend},
 	{"explain", "walk one packet through the program and say what decides", cli_explain},
 	{"replay", "a capture through the live or a candidate policy", cli_replay},
@@ -37,6 +39,7 @@ static void print_help(FILE *file)
 	      "  weir run -c /etc/weir/weir.yaml       load, attach, check backends; Ctrl-C leaves the dataplane on\n"
 	      "  weir status                           in another terminal\n"
 	      "  weir deny add 203.0.113.7 --for 1h    an attacker, dropped at once\n"
+	      "  weir rule list                        the rules, and what each of them hits\n"
 	      "  weir explain --src 203.0.113.7 --dst 198.51.100.10 --proto tcp --dport 443 --syn\n"
 	      "  weir detach --all --unpin             off, and nothing left in the kernel\n"
 	      "\n`weir COMMAND --help` tells more, weir(8) all of it; weir.yaml(5) is about the configuration.\n"

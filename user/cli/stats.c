@@ -72,6 +72,7 @@ int cli_stats(int argc, char **argv)
 		 "llrrl",
 		 {"VERDICT", "REASON", "PACKETS", "BYTES", "MEANING"},
 		 {"verdict", "reason", "packets", "bytes", "meaning"}},
+		{"rules", "lrr", {"RULE", "PACKETS", "BYTES"}, {"rule", "packets", "bytes"}},
 		{"services",
 		 "lrrr",
 		 {"SERVICE", "PACKETS", "BYTES", "FLOWS"},
@@ -95,8 +96,9 @@ int cli_stats(int argc, char **argv)
 	static const struct argp argp = {
 		.options = list,
 		.parser = parse_option,
-		.doc = "Show the counters: every packet once by verdict and reason, and under its service, backend and "
-		       "limit where it met one. They count from when the tables were made, across applies and restarts."
+		.doc = "Show the counters: every packet once by verdict and reason, and under its rule, service, "
+		       "backend and limit where it met one. They count from when the tables were made, across applies "
+		       "and restarts."
 		       "\vExample:\n  weir stats --json | jq '.verdicts[] | select(.verdict == \"drop\")'",
 	};
 	struct problem unanswered = {0}, problem = {0};

@@ -107,6 +107,30 @@ static void print_backends(const json_t *status)
 	cli_table_print(&table);
 }
 
+/* "filter      12 rules act, 2 as shadows, 1 off; default pass; 3 sets of 1034000 prefixes" */
+static void print_filter(const json_t *status)
+{
+	static const struct {
+		const char *key, *unit;
+	} kinds[] = {{"shadow", "as shadows"}, {"off", "off"}, {"expired", "expired"}};
+	const json_t *filter = json_object_get(status, "filter"), *row;
+	size_t i;
+
+	if (!json_is_object(filter))
+		return;
+	printf("filter      %lld rules act", cli_number(filter, "enforced"));
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (cli_number(filter, kinds[i].key))
+			printf(", %lld %s", cli_number(filter, kinds[i].key), kinds[i].unit);
+	printf("; default %s", cli_text(filter, "default"));
+	if (json_object_get(filter, "sets"))
+		printf("; %lld sets of %lld prefixes", cli_number(filter, "sets"), cli_number(filter, "prefixes"));
+	putchar('\n');
+	json_array_foreach(json_object_get(filter, "kept_out"), i, row)
+		printf("            set %s %s: %s\n", cli_text(row, "set"),
+		       json_is_true(json_object_get(row, "held")) ? "HELD BACK" : "BROKEN", cli_text(row, "why"));
+}
+
 static void print_rest(const json_t *status)
 {
 	const json_t *packets = json_object_get(status, "packets"), *bans = json_object_get(status, "bans");
@@ -115,6 +139,7 @@ static void print_rest(const json_t *status)
 	printf("packets     %lld passed, %lld dropped, %lld sent on (tx), %lld redirected\n",
 	       cli_number(packets, "pass"), cli_number(packets, "drop"), cli_number(packets, "tx"),
 	       cli_number(packets, "redirect"));
+	print_filter(status);
 	if (bans)
 		printf("bans        %lld denied, %lld allowed\n", cli_number(bans, "deny"), cli_number(bans, "allow"));
 	if (json_is_object(collector))
@@ -152,8 +177,7 @@ int cli_status(int argc, char **argv)
 		.options = list,
 		.parser = parse_option,
 		.doc = "Show the controller, the interfaces, the services with the pool that serves each, the "
-		       "backends, "
-		       "the sums of packets, and the collector."
+		       "backends, the sums of packets, rules, sets and bans, and the collector."
 		       "\vWithout a controller the pinned tables are read instead (as root): what they hold is shown, "
 		       "with "
 		       "since when nobody has been looking after them.\n\nExample:\n"

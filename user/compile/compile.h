@@ -7,6 +7,7 @@
 #define WEIR_COMPILE_H
 
 #include "../model/model.h"
+#include "filter.h"
 
 struct compile_vip {
 	struct weir_vip_key key;
@@ -43,6 +44,7 @@ struct compile_image {
 	size_t slots_count;
 	struct weir_limit *limits;
 	size_t limits_count;
+	struct compile_filter *filter;
 	struct compile_route *routes; /* as model.routes */
 	size_t routes_count;
 };

@@ -19,6 +19,7 @@ void compile_free(struct compile_image *image)
 	free(image->backends);
 	free(image->slots);
 	free(image->limits);
+	compile_filter_free(image->filter);
 	free(image->routes);
 	free(image);
 }
@@ -135,6 +136,58 @@ static int fill_limits(const struct model *model, struct compile_image *image, s
 	return 0;
 }
 
+/* Sources that no set holds (class 0) satisfy no rule. */
+static bool every_rule_is_listed(const struct compile_filter *filter)
+{
+	const struct weir_filter *head = &filter->head;
+
+	return head->dimensions >> WEIR_DIMENSION_SOURCE & 1 &&
+	       !filter->vectors[head->vector_base[WEIR_DIMENSION_SOURCE]].word[0];
+}
+
+static int fill_filter(const struct model *model, struct compile_image *image, struct problem *problem)
+{
+	const struct model_filter *filter = model->filter;
+	struct compile_filter_input input = {.config = model->config};
+	AUTO_FREE uint32_t *ids = calloc(model->rules_count ?: 1, sizeof(*ids));
+	AUTO_FREE uint8_t *modes = calloc(model->rules_count ?: 1, sizeof(*modes));
+	int error;
+
+	if (!ids || !modes)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->rules_count; i++) {
+		ids[i] = model->rules[i].id;
+		modes[i] = model->rules[i].mode;
+	}
+	input.rule_ids = ids;
+	input.rule_modes = modes;
+	if (filter) {
+		input.contents = (const struct prefixes *const *)filter->contents;
+		input.ifindexes = filter->ifindexes;
+		input.realtime_ns = filter->realtime_ns;
+		input.monotonic_ns = (int64_t)filter->monotonic_ns;
+	}
+	error = compile_filter_build(&input, &image->filter, problem);
+	if (error)
+		return error;
+	if (image->filter->rules_count)
+		image->policy.filters |= WEIR_FILTERS_RULES;
+	if (image->filter->head.shadows)
+		image->policy.filters |= WEIR_FILTERS_SHADOWS;
+	if (image->filter->head.default_action == WEIR_ACTION_DROP)
+		image->policy.filters |= WEIR_FILTERS_DEFAULT_DROP;
+	if (image->filter->head.dimensions >> WEIR_DIMENSION_SOURCE & 1)
+		image->policy.filters |= WEIR_FILTERS_SOURCES;
+	if (image->filter->head.dimensions >> WEIR_DIMENSION_DESTINATION & 1)
+		image->policy.filters |= WEIR_FILTERS_DESTINATIONS;
+	if (image->filter->rules_count && compile_filter_is_quick(image->filter))
+		image->policy.filters |= WEIR_FILTERS_QUICK;
+	if (image->filter->rules_count && every_rule_is_listed(image->filter) &&
+	    !(image->policy.filters & WEIR_FILTERS_DEFAULT_DROP))
+		image->policy.filters |= WEIR_FILTERS_LISTED;
+	return 0;
+}
+
 int compile_build(const struct model *model, struct compile_image **out, struct problem *problem)
 {
 	struct compile_image *image __attribute__((cleanup(free_image))) = calloc(1, sizeof(*image));
@@ -146,6 +199,8 @@ int compile_build(const struct model *model, struct compile_image **out, struct 
 	}
 	if (!error)
 		error = fill_limits(model, image, problem);
+	if (!error)
+		error = fill_filter(model, image, problem);
 	if (!error)
 		error = check_pools(model, problem);
 	if (!error)

@@ -122,13 +122,13 @@ struct config_set {
 enum config_action {
 	CONFIG_ACTION_PASS = 0,
 	CONFIG_ACTION_ALLOW,
+	CONFIG_ACTION_LIMIT,
 	CONFIG_ACTION_DROP,
 	CONFIG_ACTION_REJECT,
-	CONFIG_ACTION_LIMIT,
 };
 #define CONFIG_ACTION_NAMES                                                                                            \
 	{                                                                                                              \
-		"pass", "allow", "drop", "reject", "limit"                                                             \
+		"pass", "allow", "limit", "drop", "reject"                                                             \
 	}
 
 enum config_rule_mode { CONFIG_RULE_ENFORCE = 0, CONFIG_RULE_SHADOW, CONFIG_RULE_OFF };

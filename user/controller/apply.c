@@ -71,10 +71,17 @@ static void warn_of_restart(const struct controller *controller, const struct co
 int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem)
 {
 	bool at_start = !reconcile_config(controller->reconcile);
-	int err = reconcile_apply(controller->reconcile, config, problem);
+	struct filter_parts *parts = NULL;
+	int err = filter_parts_open(controller, config, warnings, &parts, problem);
 
-	if (err)
+	if (!err)
+		err = reconcile_apply(controller->reconcile, config, &parts->filter, problem);
+	if (err) {
+		filter_parts_close(parts);
 		return err;
+	}
+	filter_parts_close(controller->filter);
+	controller->filter = parts;
 	controller->applies++;
 	log_info("generation %u is live, from %s", reconcile_generation(controller->reconcile), config->path);
 	warn_of_restart(controller, config, warnings);

@@ -15,6 +15,12 @@
  * backend.list     -                                         backends[]
  * backend.drain, backend.disable, backend.enable: name       backends[]: those of that name, as they are now
  * backend.weight   name, weight (null: as configured)        the same
+ * rule.list        -                                         rules[], default
+ * rule.enforce, rule.shadow, rule.off, rule.reset: name      rules[]: that one, as it is now
+ * set.list         -                                         sets[]
+ * set.show         name, after?                              prefixes[], more
+ * set.lookup       address                                   sets[]: set, entry, rules[]
+ * set.refresh      name, accept?                             changed, sets[]: that one
  * health           -                                         backends[] that are checked, with their last result
  *
  * A list comes in pages that fit into a frame, in the order of the prefixes: while more is true, the next one is asked
@@ -166,6 +172,15 @@ static const struct {
 	{"backend.disable", command_backend_admin, WEIR_ADMIN_DISABLED, true},
 	{"backend.enable", command_backend_admin, WEIR_ADMIN_ENABLED, true},
 	{"backend.weight", command_backend_weight, 0, true},
+	{"rule.list", command_rule_list, 0, false},
+	{"rule.enforce", command_rule_mode, CONFIG_RULE_ENFORCE, true},
+	{"rule.shadow", command_rule_mode, CONFIG_RULE_SHADOW, true},
+	{"rule.off", command_rule_mode, CONFIG_RULE_OFF, true},
+	{"rule.reset", command_rule_mode, COMMAND_RULE_CONFIGURED, true},
+	{"set.list", command_set_list, 0, false},
+	{"set.show", command_set_show, 0, false},
+	{"set.lookup", command_set_lookup, 0, false},
+	{"set.refresh", command_set_refresh, 0, true},
 	{"health", run_health, 0, false},
 };
 

@@ -10,6 +10,7 @@
 #include "../control/control.h"
 #include "../health/health.h"
 #include "../reconcile/reconcile.h"
+#include "../sets/sets.h"
 #include "../telemetry/telemetry.h"
 #include <limits.h>
 
@@ -19,6 +20,13 @@ struct controller_interface {
 	bool attached, generic, missing;
 	unsigned int ifindex, program_id;
 	char why[sizeof(((struct problem *)0)->text)]; /* it is not attached, or not as it should be */
+};
+
+/* What a generation's filter was made of. */
+struct filter_parts {
+	struct sets_contents contents;
+	uint32_t *ifindexes; /* as config.interfaces */
+	struct model_filter filter;
 };
 
 struct controller {
@@ -36,6 +44,9 @@ struct controller {
 
 	struct kernel *kernel;
 	struct reconcile *reconcile;
+	struct sets *sets;
+	struct filter_parts *filter; /* of the live generation */
+	uint64_t filter_retry_ms;    /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
 	struct loop_http *http;
 	struct control_server *control;
 	struct links *links;
@@ -71,6 +82,15 @@ void controller_diff(const struct config *old, const struct config *new, json_t 
 __attribute__((format(printf, 2, 3))) void controller_warn(json_t *warnings, const char *format, ...);
 /* The same for each sentence of an array, which is stolen. */
 void controller_warn_all(json_t *warnings, json_t *sentences);
+
+/* filter.c: reads the sets of config, for an apply. 0 or -errno; closed by whoever has it last. */
+int filter_parts_open(struct controller *controller, const struct config *config, json_t *warnings,
+		      struct filter_parts **out, struct problem *problem);
+void filter_parts_close(struct filter_parts *parts);
+/* Looks at the files that are due, and makes what they say live. To be called every second. */
+void filter_refresh(struct controller *controller);
+/* The live configuration with what is in the sets now, as a new generation. */
+int filter_renew(struct controller *controller, json_t *warnings, struct problem *problem);
 
 /* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
  * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */
@@ -111,6 +131,8 @@ int points_collect(void *arg, struct telemetry_points *points);
 json_t *status_json(const struct controller *controller);
 json_t *status_backends_json(const struct controller *controller);
 uint64_t status_bans_count(const struct controller *controller, uint32_t list);
+/* Why the newest version of a set's list is not in use; empty: it is, or the set is written in the configuration. */
+const char *status_set_problem(const struct controller *controller, size_t set);
 
 /* commands.c: a control_handler; arg is the controller. */
 json_t *commands_handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
@@ -122,6 +144,15 @@ json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t 
 json_t *command_ban_list(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_backend_admin(struct controller *controller, uint32_t admin, json_t *arguments,
 			      struct problem *problem);
+/* commands_filter.c */
+json_t *command_rule_list(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
+/* mode: enum config_rule_mode; COMMAND_RULE_CONFIGURED: what the configuration says. */
+#define COMMAND_RULE_CONFIGURED UINT32_MAX
+json_t *command_rule_mode(struct controller *controller, uint32_t mode, json_t *arguments, struct problem *problem);
+json_t *command_set_list(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_set_show(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_set_refresh(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
 json_t *command_backend_weight(struct controller *controller, uint32_t which, json_t *arguments,
 			       struct problem *problem);
 

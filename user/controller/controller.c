@@ -37,6 +37,7 @@ static void on_tick(uv_timer_t *timer)
 	reconcile_tick(controller->reconcile, (uint64_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_MS));
 	if (++controller->ticks % INTERFACES_EVERY == 0)
 		interfaces_check(controller);
+	filter_refresh(controller);
 	if (controller->ticks % ROUTES_EVERY == 0) {
 		renew_sources(controller);
 		neighbours_keep(controller);
@@ -116,6 +117,9 @@ static int open_tables(struct controller *controller, const struct config *confi
 	controller->pins_lock = fd;
 	controller->counters_since_ns =
 		instance_counters_since(controller->state_directory, kernel_is_fresh(controller->kernel));
+	err = sets_open(controller->state_directory, &controller->sets);
+	if (err)
+		return problem_set(problem, err, "out of memory");
 	return reconcile_open(controller->kernel, controller->state_directory, &controller->reconcile, problem);
 }
 
@@ -205,6 +209,8 @@ static void stop(struct controller *controller)
 			break;
 	if (controller->reconcile)
 		reconcile_close(controller->reconcile);
+	filter_parts_close(controller->filter);
+	sets_close(controller->sets);
 	if (controller->kernel)
 		kernel_free(controller->kernel);
 	if (controller->pins_lock >= 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads the counters, summed over the CPUs, together with the names of their ids. */
 #include "counters.h"
+#include "../base/clock.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static const struct {
 			   sizeof(struct weir_flow_count) / 8},
 	[MODEL_LIMIT] = {KERNEL_MAP_count_limit, WEIR_NAMES_LIMITS, WEIR_MAX_LIMITS,
 			 sizeof(struct weir_limit_count) / 8},
+	[MODEL_RULE] = {KERNEL_MAP_count_rule, WEIR_NAMES_RULES, WEIR_MAX_RULE_IDS, sizeof(struct weir_rule_count) / 8},
 };
 
 int counters_objects(const struct kernel *kernel, enum model_kind kind, struct counters_object **out, size_t *count)
@@ -75,6 +77,29 @@ int counters_verdict(const struct kernel *kernel, enum weir_verdict verdict, uns
 		return err;
 	*out = (struct weir_count){.packets = words[0], .bytes = words[1]};
 	return 0;
+}
+
+int counters_rule(const struct kernel *kernel, uint32_t id, struct weir_rule_count *out)
+{
+	const size_t words = sizeof(*out) / sizeof(__u64);
+	int fd = kernel_map_fd(kernel, KERNEL_MAP_count_rule);
+	__u64 sums[sizeof(*out) / sizeof(__u64)], last_ns;
+	int err = kernel_map_sum(fd, id, words, sums);
+
+	if (!err)
+		err = kernel_map_most(fd, id, words, offsetof(struct weir_rule_count, last_ns) / sizeof(__u64),
+				      &last_ns);
+	if (err)
+		return err;
+	*out = (struct weir_rule_count){.packets = sums[0], .bytes = sums[1], .last_ns = last_ns};
+	return 0;
+}
+
+int64_t counters_seconds_ago(uint64_t then_ns)
+{
+	int64_t ago = clock_read_ns(CLOCK_MONOTONIC) - (int64_t)then_ns;
+
+	return ago > 0 ? ago / NS_PER_S : 0;
 }
 
 const char *counters_split_backend(const char *name, char *pool)

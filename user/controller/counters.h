@@ -33,6 +33,11 @@ extern const char *const counters_verdict_names[WEIR_VERDICTS];
 int counters_verdict(const struct kernel *kernel, enum weir_verdict verdict, unsigned int reason,
 		     struct weir_count *out);
 
+/* Of one rule; last_ns is the latest of all CPUs. 0 or -errno. */
+int counters_rule(const struct kernel *kernel, uint32_t id, struct weir_rule_count *out);
+/* Seconds since a moment of CLOCK_MONOTONIC. */
+int64_t counters_seconds_ago(uint64_t then_ns);
+
 /* "pool/backend" in its two halves; pool has room for WEIR_NAME_MAX bytes. Returns the backend's half. */
 const char *counters_split_backend(const char *name, char *pool);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The metric points of one snapshot: counters by verdict, service, backend and limit, and the controller's state. */
+/* The metric points of one snapshot: counters by verdict, rule, service, backend and limit, and the controller's state.
+ */
 #include "composition.h"
 #include "counters.h"
 #include "../base/clock.h"
@@ -63,6 +64,58 @@ static int add_verdicts(const struct kernel *kernel, struct telemetry_points *po
 	for (size_t i = 0; !err && i < counters_reasons_count; i++)
 		err = add_reason(kernel, &bytes, true, &counters_reasons[i], points);
 	return err;
+}
+
+/* Of the live rules alone, since those that are gone have no mode; they count on if they come back. */
+static int add_rules(const struct controller *controller, struct telemetry_points *points)
+{
+	static const struct metric metrics[] = {
+		{"weir.rule.packets", "{packet}", "Packets that a rule decided about, or would have as a shadow.",
+		 TELEMETRY_SUM},
+		{"weir.rule.bytes", "By", "Bytes of frames that a rule decided about, or would have as a shadow.",
+		 TELEMETRY_SUM},
+	};
+	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
+	const struct model *model = reconcile_model(controller->reconcile);
+	AUTO_FREE struct weir_rule_count *counts = calloc(model->rules_count + 1, sizeof(*counts));
+	int err = counts ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < model->rules_count; i++)
+		err = counters_rule(controller->kernel, model->rules[i].id, &counts[i]);
+	for (size_t i = 0; !err && i < model->rules_count * ARRAY_SIZE(metrics); i++) {
+		size_t metric = i / model->rules_count, rule = i % model->rules_count;
+		struct telemetry_point *point =
+			add(points, &metrics[metric], metric ? counts[rule].bytes : counts[rule].packets);
+
+		if (!point)
+			return -ENOMEM;
+		telemetry_point_attribute(point, "rule", model->rules[rule].name);
+		telemetry_point_attribute(point, "mode", modes[model->rules[rule].mode]);
+	}
+	return err;
+}
+
+static int add_sets(const struct controller *controller, struct telemetry_points *points)
+{
+	static const struct metric metrics[] = {
+		{"weir.set.prefixes", "{prefix}", "Prefixes in a set of addresses.", TELEMETRY_GAUGE},
+		{"weir.set.held", "{state}",
+		 "1 while the newest version of a set's list is kept out: it changes too much, or it is broken.",
+		 TELEMETRY_GAUGE},
+	};
+	const struct config *config = reconcile_config(controller->reconcile);
+
+	for (size_t i = 0; i < config->sets_count * ARRAY_SIZE(metrics); i++) {
+		size_t metric = i / config->sets_count, set = i % config->sets_count;
+		uint64_t value = metric ? *status_set_problem(controller, set) != '\0'
+					: prefixes_count(controller->filter->contents.contents[set]);
+		struct telemetry_point *point = add(points, &metrics[metric], value);
+
+		if (!point)
+			return -ENOMEM;
+		telemetry_point_attribute(point, "set", config->sets[set].name);
+	}
+	return 0;
 }
 
 static int add_services(const struct kernel *kernel, struct telemetry_points *points)
@@ -298,6 +351,8 @@ int points_collect(void *arg, struct telemetry_points *points)
 	points->start_ns = controller->counters_since_ns;
 	points->time_ns = (uint64_t)clock_read_ns(CLOCK_REALTIME);
 	err = add_verdicts(controller->kernel, points);
+	err = err ?: add_rules(controller, points);
+	err = err ?: add_sets(controller, points);
 	err = err ?: add_services(controller->kernel, points);
 	err = err ?: add_backends(controller, points);
 	err = err ?: add_backend_gauges(controller, points);

@@ -2,6 +2,7 @@
 /* The controller's account of itself: the documents behind `weir status` and `weir backend list`. */
 #include "composition.h"
 #include "counters.h"
+#include "../base/clock.h"
 #include "../base/json.h"
 #include "../base/scope.h"
 #include <netinet/in.h>
@@ -120,6 +121,54 @@ uint64_t status_bans_count(const struct controller *controller, uint32_t list)
 	return count;
 }
 
+const char *status_set_problem(const struct controller *controller, size_t set)
+{
+	const struct config_set *config = &reconcile_config(controller->reconcile)->sets[set];
+	const struct sets_state *state = config->kind == CONFIG_SET_FILE ? sets_find(controller->sets, config) : NULL;
+
+	return state ? state->why : "";
+}
+
+/* Lists of which the newest version is not in use. */
+static json_t *kept_out_json(const struct controller *controller)
+{
+	const struct config *config = reconcile_config(controller->reconcile);
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < config->sets_count; i++) {
+		const char *why = status_set_problem(controller, i);
+
+		if (*why)
+			json_array_append_new(rows, json_pack("{s:s, s:b, s:o}", "set", config->sets[i].name, "held",
+							      sets_find(controller->sets, &config->sets[i])->held,
+							      "why", json_text(why)));
+	}
+	return rows;
+}
+
+static json_t *filter_json(const struct controller *controller)
+{
+	const struct config *config = reconcile_config(controller->reconcile);
+	const struct model *model = reconcile_model(controller->reconcile);
+	int64_t now_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S;
+	json_int_t modes[3] = {0}, expired = 0, prefixes = 0;
+
+	for (size_t i = 0; i < model->rules_count; i++) {
+		int64_t expires_s = config->filter.rules[i].expires_s;
+
+		if (expires_s && expires_s <= now_s)
+			expired++;
+		else
+			modes[model->rules[i].mode]++;
+	}
+	for (size_t i = 0; i < config->sets_count; i++)
+		prefixes += (json_int_t)prefixes_count(controller->filter->contents.contents[i]);
+	return json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:o}", "enforced", modes[CONFIG_RULE_ENFORCE], "shadow",
+			 modes[CONFIG_RULE_SHADOW], "off", modes[CONFIG_RULE_OFF], "expired", expired, "default",
+			 config->filter.default_action == CONFIG_ACTION_DROP ? "drop" : "pass", "sets",
+			 (json_int_t)config->sets_count, "prefixes", prefixes, "kept_out", kept_out_json(controller));
+}
+
 json_t *status_json(const struct controller *controller)
 {
 	json_t *status = controller_tables_status(controller->kernel, controller->pin_directory);
@@ -137,6 +186,7 @@ json_t *status_json(const struct controller *controller)
 	json_object_set_new(status, "interfaces", interfaces_json(controller));
 	json_object_set_new(status, "services", services_json(controller));
 	json_object_set_new(status, "backends", status_backends_json(controller));
+	json_object_set_new(status, "filter", filter_json(controller));
 	json_object_set_new(status, "bans",
 			    json_pack("{s:I, s:I}", "deny", (json_int_t)status_bans_count(controller, WEIR_BAN_DENY),
 				      "allow", (json_int_t)status_bans_count(controller, WEIR_BAN_ALLOW)));

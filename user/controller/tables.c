@@ -38,6 +38,9 @@ static json_t *object_json(enum model_kind kind, const struct counters_object *o
 		return json_pack("{s:s, s:I, s:I, s:I, s:I}", "limit", name, "passed", (json_int_t)words[0],
 				 "passed_bytes", (json_int_t)words[1], "dropped", (json_int_t)words[2], "dropped_bytes",
 				 (json_int_t)words[3]);
+	if (kind == MODEL_RULE)
+		return json_pack("{s:s, s:I, s:I}", "rule", name, "packets", (json_int_t)words[0], "bytes",
+				 (json_int_t)words[1]);
 	if (kind == MODEL_SERVICE)
 		return json_pack("{s:s, s:I, s:I, s:I}", "service", name, "packets", (json_int_t)words[0], "bytes",
 				 (json_int_t)words[1], "flows", (json_int_t)words[2]);
@@ -60,9 +63,9 @@ static json_t *objects_json(const struct kernel *kernel, enum model_kind kind)
 
 json_t *controller_tables_stats(const struct kernel *kernel)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "verdicts", verdicts_json(kernel), "services",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "verdicts", verdicts_json(kernel), "services",
 			 objects_json(kernel, MODEL_SERVICE), "backends", objects_json(kernel, MODEL_BACKEND), "limits",
-			 objects_json(kernel, MODEL_LIMIT));
+			 objects_json(kernel, MODEL_LIMIT), "rules", objects_json(kernel, MODEL_RULE));
 }
 
 static json_t *packets_json(const struct kernel *kernel)
@@ -137,6 +140,21 @@ static json_t *backend_states_json(const struct kernel *kernel)
 	return rows;
 }
 
+/* What acts: rules that are off or had expired when it was written are not in the tables. Null when they do not tell.
+ */
+static json_t *filter_json(const struct kernel *kernel, uint32_t generation)
+{
+	AUTO_CLOSE int bank = kernel_bank_open(kernel, KERNEL_MAP_filter, generation % WEIR_BANKS);
+	struct weir_filter head;
+	uint32_t zero = 0;
+
+	if (!generation || bank < 0 || kernel_map_get(bank, &zero, &head))
+		return json_null();
+	return json_pack("{s:I, s:I, s:s}", "enforced", (json_int_t)(head.rules - head.shadows), "shadow",
+			 (json_int_t)head.shadows, "default",
+			 head.default_action == WEIR_ACTION_DROP ? "drop" : "pass");
+}
+
 json_t *controller_tables_status(const struct kernel *kernel, const char *pin_directory)
 {
 	struct weir_live live = {0};
@@ -147,8 +165,9 @@ json_t *controller_tables_status(const struct kernel *kernel, const char *pin_di
 	age = live.heartbeat_ns
 		      ? json_real((double)(clock_read_ns(CLOCK_MONOTONIC) - (int64_t)live.heartbeat_ns) / NS_PER_S)
 		      : json_null();
-	return json_pack("{s:{s:b, s:i, s:o}, s:I, s:o, s:o, s:o, s:o}", "controller", "running", 0, "pid",
+	return json_pack("{s:{s:b, s:i, s:o}, s:I, s:o, s:o, s:o, s:o, s:o}", "controller", "running", 0, "pid",
 			 (int)live.controller_pid, "heartbeat_age_s", age, "generation", (json_int_t)live.generation,
-			 "interfaces", links_json(pin_directory), "services", service_names_json(kernel), "backends",
-			 backend_states_json(kernel), "packets", packets_json(kernel));
+			 "filter", filter_json(kernel, live.generation), "interfaces", links_json(pin_directory),
+			 "services", service_names_json(kernel), "backends", backend_states_json(kernel), "packets",
+			 packets_json(kernel));
 }

@@ -21,7 +21,7 @@ static double percent_of(const struct figure *figure)
 static int refuse(struct problem *problem, const char *text)
 {
 	problem_set(problem, -ERANGE, "%s; the last good version stays", text);
-	problem_hint(problem, "if the list is right, raise the set's max_change, or set it to 0 for any change");
+	problem_hint(problem, "if the list is right, raise the set's max_change, or leave it out for any change");
 	return -ERANGE;
 }
 

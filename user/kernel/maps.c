@@ -95,6 +95,28 @@ int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
 	return 0;
 }
 
+int kernel_map_most(int fd, unsigned int index, size_t words, size_t word, __u64 *out)
+{
+	AUTO_FREE __u64 *values = NULL;
+	int cpus = libbpf_num_possible_cpus();
+	__u64 most = 0;
+	int error;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc((size_t)cpus * words, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	error = kernel_map_get(fd, &index, values);
+	if (error)
+		return error;
+	for (size_t cpu = 0; cpu < (size_t)cpus; cpu++)
+		if (values[cpu * words + word] > most)
+			most = values[cpu * words + word];
+	*out = most;
+	return 0;
+}
+
 int kernel_map_zero(int fd, unsigned int index, size_t words)
 {
 	AUTO_FREE __u64 *values = NULL;
@@ -148,6 +170,11 @@ int kernel_bank_install(const struct kernel *kernel, enum kernel_map map, unsign
 {
 	if (!kernel_maps[map].banked || bank >= WEIR_BANKS)
 		return -EINVAL;
+	if (fd < 0) {
+		int error = kernel_map_delete(kernel_map_fd(kernel, map), &bank);
+
+		return error == -ENOENT ? 0 : error;
+	}
 	return kernel_map_put(kernel_map_fd(kernel, map), &bank, &fd);
 }
 

@@ -17,13 +17,14 @@ struct build {
 	struct model *model;
 	uint8_t *taken; /* [WEIR_NAMES_TOTAL]: 1 for the ids of this model, which it must not take from itself */
 	const struct weir_name **known; /* [WEIR_NAMES_TOTAL]: from each kind's base, its used names in order */
-	size_t known_counts[3];
+	size_t known_counts[MODEL_KINDS];
 };
 
 static const uint32_t kind_bases[] = {
 	[MODEL_SERVICE] = WEIR_NAMES_SERVICES,
 	[MODEL_BACKEND] = WEIR_NAMES_BACKENDS,
 	[MODEL_LIMIT] = WEIR_NAMES_LIMITS,
+	[MODEL_RULE] = WEIR_NAMES_RULES,
 	WEIR_NAMES_TOTAL,
 };
 
@@ -42,6 +43,7 @@ void model_free(struct model *model)
 	free(model->routes);
 	free(model->services);
 	free(model->limits);
+	free(model->rules);
 	free(model);
 }
 
@@ -122,7 +124,7 @@ static uint64_t cost_of(double units)
  * exact. In bits the packet that crosses the burst still passes: one larger than the burst would never pass. */
 static struct weir_limit convert_limit(const struct config_limit *config)
 {
-	struct weir_limit limit = {.prefix4 = config->prefix4, .prefix6 = config->prefix6};
+	struct weir_limit limit = {.prefix4 = config->prefix4, .prefix6 = config->prefix6, .by_rule = config->by_rule};
 	double burst;
 
 	if (config->unit == CONFIG_PER_PACKET) {
@@ -273,6 +275,30 @@ static int build_limits(struct build *build)
 	return 0;
 }
 
+static int build_rules(struct build *build)
+{
+	const struct config_filter *from = &build->config->filter;
+	const struct model_world *world = build->world;
+	struct model *model = build->model;
+
+	model->filter = world ? world->filter : NULL;
+	model->rules = calloc(from->rules_count ?: 1, sizeof(*model->rules));
+	if (!model->rules)
+		return -ENOMEM;
+	model->rules_count = from->rules_count;
+	for (size_t i = 0; i < from->rules_count; i++) {
+		struct model_rule *rule = &model->rules[i];
+		int mode = -1;
+
+		memcpy(rule->name, from->rules[i].name, sizeof(rule->name));
+		if (world && world->rule_mode)
+			mode = world->rule_mode(world->arg, rule->name);
+		rule->mode = mode < 0 ? from->rules[i].mode : (enum config_rule_mode)mode;
+		rule->id = keep_id(build, MODEL_RULE, rule->name);
+	}
+	return 0;
+}
+
 /* After every name that has an id is known: none of those may be given to another. */
 static int give_ids(struct build *build, struct problem *problem)
 {
@@ -291,6 +317,8 @@ static int give_ids(struct build *build, struct problem *problem)
 		error = give_id(build, MODEL_LIMIT, model->limits[i].name, &model->limits[i].id, problem);
 		model->limits[i].limit.id = model->limits[i].id;
 	}
+	for (size_t i = 0; i < model->rules_count && !error; i++)
+		error = give_id(build, MODEL_RULE, model->rules[i].name, &model->rules[i].id, problem);
 	return error;
 }
 
@@ -322,6 +350,8 @@ int model_build(const struct config *config, struct model_registry *registry, co
 		error = build_services(&build);
 	if (!error)
 		error = build_limits(&build);
+	if (!error)
+		error = build_rules(&build);
 	if (!error)
 		error = give_ids(&build, problem);
 	if (error == -ENOMEM)

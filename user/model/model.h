@@ -8,11 +8,12 @@
 #ifndef WEIR_MODEL_H
 #define WEIR_MODEL_H
 
+#include "../base/prefixes.h"
 #include "../base/problem.h"
 #include "../config/config.h"
 #include <maps/list.h>
 
-enum model_kind { MODEL_SERVICE = 0, MODEL_BACKEND, MODEL_LIMIT };
+enum model_kind { MODEL_SERVICE = 0, MODEL_BACKEND, MODEL_LIMIT, MODEL_RULE, MODEL_KINDS };
 
 /* Names to stable ids. A registry is an array of WEIR_NAMES_TOTAL entries in the layout of maps/object.h. Ids keep
  * their meaning for as long as the registry is kept. */
@@ -74,6 +75,20 @@ struct model_limit {
 	char name[WEIR_NAME_MAX];
 };
 
+struct model_rule {
+	uint32_t id;		    /* stable */
+	enum config_rule_mode mode; /* effective: an operator's override counted in */
+	char name[WEIR_NAME_MAX];
+};
+
+/* What the filter is made of beside the configuration. All borrowed; must outlive the model. */
+struct model_filter {
+	struct prefixes *const *contents; /* [config->sets_count]; NULL, also of one set: nothing is in it */
+	const uint32_t *ifindexes;	  /* [config->interfaces_count]; NULL, or 0: not there */
+	int64_t realtime_ns;		  /* one moment by both clocks: rules expire at a date, by the other clock */
+	uint64_t monotonic_ns;
+};
+
 struct model {
 	const struct config *config; /* borrowed: must outlive the model */
 	struct model_pool *pools;
@@ -84,6 +99,9 @@ struct model {
 	size_t services_count;
 	struct model_limit *limits;
 	size_t limits_count;
+	struct model_rule *rules; /* in the configuration's order */
+	size_t rules_count;
+	const struct model_filter *filter; /* may be NULL */
 };
 
 /* Where the state of backends and the outer source addresses come from. */
@@ -93,6 +111,9 @@ struct model_world {
 	/* Source towards a backend; NULL: addr_source_towards. Returns 0 or -errno (then the source stays unknown). */
 	int (*source_towards)(void *arg, const struct addr *to, struct addr *source);
 	void *arg;
+	const struct model_filter *filter; /* may be NULL: the lists are empty */
+	/* An operator's override of a rule's mode, or -1; may be NULL. */
+	int (*rule_mode)(void *arg, const char *rule);
 	/* Ids that must not be reused, may be NULL. */
 	bool (*in_use)(void *arg, enum model_kind kind, uint32_t id);
 };

@@ -12,6 +12,7 @@ static const struct kind_range {
 	[MODEL_SERVICE] = {"service", "WEIR_MAX_SERVICES", WEIR_NAMES_SERVICES, WEIR_MAX_SERVICES},
 	[MODEL_BACKEND] = {"backend", "WEIR_MAX_BACKENDS", WEIR_NAMES_BACKENDS, WEIR_MAX_BACKENDS},
 	[MODEL_LIMIT] = {"limit", "WEIR_MAX_LIMITS", WEIR_NAMES_LIMITS, WEIR_MAX_LIMITS},
+	[MODEL_RULE] = {"rule", "WEIR_MAX_RULE_IDS", WEIR_NAMES_RULES, WEIR_MAX_RULE_IDS},
 };
 
 uint32_t model_registry_find(const struct model_registry *registry, enum model_kind kind, const char *name)

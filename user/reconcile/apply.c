@@ -52,12 +52,20 @@ static bool apply_is_used(void *arg, enum model_kind kind, uint32_t id)
 		[MODEL_SERVICE] = WEIR_NAMES_SERVICES,
 		[MODEL_BACKEND] = WEIR_NAMES_BACKENDS,
 		[MODEL_LIMIT] = WEIR_NAMES_LIMITS,
+		[MODEL_RULE] = WEIR_NAMES_RULES,
 	};
 	struct apply *apply = arg;
 
 	if (!apply->used)
 		apply->used = ids_in_use(apply->reconcile->kernel);
 	return !apply->used || apply->used[bases[kind] + id];
+}
+
+static int apply_rule_mode(void *arg, const char *name)
+{
+	const struct apply *apply = arg;
+
+	return rules_mode(apply->reconcile, name);
 }
 
 /* What was known under the id was of another backend. */
@@ -74,9 +82,16 @@ static uint32_t apply_next_generation(uint32_t live)
 	return live + 1 ? live + 1 : WEIR_BANKS; /* 0 means none; the bank must still be the other one */
 }
 
-static int apply_build(struct apply *apply, const struct config *config, uint32_t generation, struct problem *problem)
+static int apply_build(struct apply *apply, const struct config *config, const struct model_filter *filter,
+		       uint32_t generation, struct problem *problem)
 {
-	const struct model_world world = {.states = apply->states, .arg = apply, .in_use = apply_is_used};
+	const struct model_world world = {
+		.states = apply->states,
+		.filter = filter,
+		.rule_mode = apply_rule_mode,
+		.in_use = apply_is_used,
+		.arg = apply,
+	};
 	int error = model_build(config, &apply->registry, &world, apply_fresh_id, apply, &apply->model, problem);
 
 	if (!error)
@@ -133,7 +148,8 @@ static void apply_take_over(struct apply *apply, struct reconcile *reconcile, st
 	state_changed(reconcile);
 }
 
-int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem)
+int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
+		    struct problem *problem)
 {
 	uint32_t generation = apply_next_generation(reconcile->live->generation);
 	struct apply apply = {};
@@ -142,7 +158,7 @@ int reconcile_apply(struct reconcile *reconcile, struct config *config, struct p
 	if (error)
 		problem_set(problem, error, "out of memory");
 	else
-		error = apply_build(&apply, config, generation, problem);
+		error = apply_build(&apply, config, filter, generation, problem);
 	if (!error)
 		error = apply_write(&apply, reconcile, generation % WEIR_BANKS, problem);
 	if (!error) {
@@ -152,6 +168,11 @@ int reconcile_apply(struct reconcile *reconcile, struct config *config, struct p
 	}
 	apply_end(&apply);
 	return error;
+}
+
+int reconcile_renew_filter(struct reconcile *reconcile, const struct model_filter *filter, struct problem *problem)
+{
+	return reconcile_apply(reconcile, reconcile->config, filter, problem);
 }
 
 /* Compared with what is in the bank: the model is built anew, with the sources of the day, at each change of health. */
@@ -175,7 +196,7 @@ int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem
 		for (size_t k = 0; k < model->pools[i].backends_count; k++) {
 			if (!source_moved(reconcile, &reconcile->config->pools[i], &model->pools[i].backends[k]))
 				continue;
-			error = reconcile_apply(reconcile, reconcile->config, problem);
+			error = reconcile_apply(reconcile, reconcile->config, model->filter, problem);
 			return error ? error : 1;
 		}
 	}

@@ -16,6 +16,38 @@ struct bank_rows {
 	size_t count;
 };
 
+static struct bank_rows bank_filter_rows(const struct compile_filter *filter, enum kernel_map map)
+{
+	const struct compile_addresses *addresses = &filter->addresses;
+
+	switch (map) {
+	case KERNEL_MAP_filter:
+		return (struct bank_rows){&filter->head, 1};
+	case KERNEL_MAP_nodes4:
+		return (struct bank_rows){addresses->nodes4, addresses->nodes4_count};
+	case KERNEL_MAP_values4:
+		return (struct bank_rows){addresses->values4, addresses->values4_count};
+	case KERNEL_MAP_lines4:
+		return (struct bank_rows){addresses->lines4, addresses->lines4_count};
+	case KERNEL_MAP_tops6:
+		return (struct bank_rows){addresses->tops6, addresses->tops6_count};
+	case KERNEL_MAP_lengths6:
+		return (struct bank_rows){addresses->lengths6, addresses->lengths6_count};
+	case KERNEL_MAP_buckets6:
+		return (struct bank_rows){addresses->buckets6, addresses->buckets6_count};
+	case KERNEL_MAP_indexes:
+		return (struct bank_rows){filter->indexes, filter->indexes_count};
+	case KERNEL_MAP_vectors:
+		return (struct bank_rows){filter->vectors, filter->head.many_vectors ? 0 : filter->vectors_count};
+	case KERNEL_MAP_more_vectors:
+		return (struct bank_rows){filter->vectors, filter->head.many_vectors ? filter->vectors_count : 0};
+	case KERNEL_MAP_rules:
+		return (struct bank_rows){filter->rules, filter->rules_count};
+	default:
+		return (struct bank_rows){NULL, 0};
+	}
+}
+
 static struct bank_rows bank_rows(const struct compile_image *image, enum kernel_map map)
 {
 	switch (map) {
@@ -40,7 +72,7 @@ static struct bank_rows bank_rows(const struct compile_image *image, enum kernel
 	case KERNEL_MAP_limits:
 		return (struct bank_rows){image->limits, image->limits_count};
 	default:
-		return (struct bank_rows){NULL, 0};
+		return bank_filter_rows(image->filter, map);
 	}
 }
 
@@ -50,6 +82,12 @@ static int bank_problem(int error, enum kernel_map map, const char *action, stru
 			   "the new generation's table %s could not be %s (%s); the live one is as it "
 			   "was",
 			   kernel_maps[map].name, action, strerror(-error));
+}
+
+/* The program takes a table of the filter that is not there for an empty one. */
+static bool bank_may_lack(enum kernel_map map)
+{
+	return map > KERNEL_MAP_filter && map <= KERNEL_MAP_rules;
 }
 
 static bool bank_is_mapped(enum kernel_map map)
@@ -112,7 +150,7 @@ int bank_create(const struct compile_image *image, struct bank *bank, struct pro
 	for (int map = 0; map < KERNEL_MAPS; map++) {
 		size_t count = bank_rows(image, map).count;
 
-		if (!kernel_maps[map].banked)
+		if (!kernel_maps[map].banked || (!count && bank_may_lack(map)))
 			continue;
 		fresh.fds[map] = kernel_bank_create(map, count ? (unsigned int)count : 1);
 		if (fresh.fds[map] < 0) {
@@ -158,7 +196,7 @@ static int bank_check_map(int fd, enum kernel_map map, struct bank_rows expected
 	const struct kernel_map_info *info = &kernel_maps[map];
 	size_t key_bytes = bank_is_hash(map) ? info->key_size : 0;
 	const uint8_t *row = expected.rows;
-	uint8_t value[64];
+	uint8_t value[1024];
 	int error = 0;
 
 	if (info->value_size > sizeof(value))
@@ -171,37 +209,49 @@ static int bank_check_map(int fd, enum kernel_map map, struct bank_rows expected
 	return error;
 }
 
+/* Through a mapping: writes all rows, or compares them (-EIO where the table holds something else). */
+static int bank_copy_mapped(int fd, enum kernel_map map, struct bank_rows rows, bool write)
+{
+	size_t bytes = rows.count * kernel_maps[map].value_size;
+	void *mapped = bytes ? kernel_map_mmap(fd, bytes, write) : NULL;
+	int error = 0;
+
+	if (!bytes)
+		return 0;
+	if (!mapped)
+		return -errno;
+	if (write)
+		memcpy(mapped, rows.rows, bytes);
+	else if (memcmp(mapped, rows.rows, bytes) != 0)
+		error = -EIO;
+	kernel_map_munmap(mapped, bytes);
+	return error;
+}
+
 int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem)
 {
 	for (int map = 0; map < KERNEL_MAPS; map++) {
 		int error;
 
-		if (!kernel_maps[map].banked || bank_is_mapped(map))
+		if (bank->fds[map] < 0)
 			continue;
-		error = bank_fill_map(bank->fds[map], map, bank_rows(image, map));
+		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), true)
+					    : bank_fill_map(bank->fds[map], map, bank_rows(image, map));
 		if (error)
 			return bank_problem(error, map, "filled", problem);
 	}
-	if (image->services_count)
-		memcpy(bank->view.rings, image->rings, image->services_count * sizeof(*bank->view.rings));
-	if (image->slots_count)
-		memcpy(bank->view.slots, image->slots, image->slots_count * sizeof(*bank->view.slots));
 	return 0;
 }
 
 int bank_check(const struct compile_image *image, const struct bank *bank, struct problem *problem)
 {
 	for (int map = 0; map < KERNEL_MAPS; map++) {
-		struct bank_rows expected = bank_rows(image, map);
-		const void *mapped = map == KERNEL_MAP_rings ? (const void *)bank->view.rings : bank->view.slots;
-		int error = 0;
+		int error;
 
-		if (!kernel_maps[map].banked || !expected.count)
+		if (bank->fds[map] < 0)
 			continue;
-		if (!bank_is_mapped(map))
-			error = bank_check_map(bank->fds[map], map, expected);
-		else if (memcmp(mapped, expected.rows, expected.count * kernel_maps[map].value_size) != 0)
-			error = -EIO;
+		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), false)
+					    : bank_check_map(bank->fds[map], map, bank_rows(image, map));
 		if (error)
 			return bank_problem(error, map, "read back as written", problem);
 	}

@@ -32,7 +32,10 @@ static int ids_write_one(struct reconcile *reconcile, uint32_t index, const stru
 	struct kernel *kernel = reconcile->kernel;
 	int error;
 
-	if (index >= WEIR_NAMES_LIMITS) {
+	if (index >= WEIR_NAMES_RULES) {
+		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_rule), index - WEIR_NAMES_RULES,
+					sizeof(struct weir_rule_count) / sizeof(__u64));
+	} else if (index >= WEIR_NAMES_LIMITS) {
 		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_limit), index - WEIR_NAMES_LIMITS,
 					sizeof(struct weir_limit_count) / sizeof(__u64));
 	} else if (index >= WEIR_NAMES_BACKENDS) {
@@ -113,6 +116,20 @@ static int ids_mark_limits(int fd, bool *used)
 	return error;
 }
 
+static int ids_mark_rules(int fd, bool *used)
+{
+	struct weir_rule rule;
+	unsigned int entries;
+	int error = kernel_map_entries(fd, &entries);
+
+	for (uint32_t i = 0; !error && i < entries; i++) {
+		error = kernel_map_get(fd, &i, &rule);
+		if (!error && rule.id < WEIR_MAX_RULE_IDS)
+			used[WEIR_NAMES_RULES + rule.id] = true;
+	}
+	return error;
+}
+
 bool *ids_in_use(const struct kernel *kernel)
 {
 	static const struct {
@@ -122,6 +139,7 @@ bool *ids_in_use(const struct kernel *kernel)
 		{KERNEL_MAP_services, ids_mark_services},
 		{KERNEL_MAP_backends, ids_mark_backends},
 		{KERNEL_MAP_limits, ids_mark_limits},
+		{KERNEL_MAP_rules, ids_mark_rules},
 	};
 	AUTO_FREE bool *used = calloc(WEIR_NAMES_TOTAL, sizeof(*used));
 

@@ -84,6 +84,8 @@ static int open_state(struct reconcile *reconcile, struct problem *problem)
 
 	if (error)
 		return error;
+	reconcile->overrides = TAKE_PTR(state.rules);
+	reconcile->overrides_count = state.rules_count;
 	if (reconcile->live->generation) {
 		open_annotate_bans(reconcile, &state);
 	} else {
@@ -157,6 +159,7 @@ void reconcile_close(struct reconcile *reconcile)
 	free(reconcile->backends);
 	free(reconcile->names);
 	free(reconcile->states);
+	free(reconcile->overrides);
 	free(reconcile);
 }
 

@@ -28,8 +28,12 @@ int reconcile_open(struct kernel *kernel, const char *state_directory, struct re
 void reconcile_close(struct reconcile *reconcile);
 
 /* Builds the model and the image of config, writes them to the bank that is not live, reads them back and flips.
- * config is taken over on success (freed by reconcile later); untouched on failure. */
-int reconcile_apply(struct reconcile *reconcile, struct config *config, struct problem *problem);
+ * config is taken over on success (freed by reconcile later); untouched on failure. filter (may be NULL: all sets are
+ * empty) must stay until the next apply, or renewal of the filter, that succeeds. */
+int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
+		    struct problem *problem);
+/* The live configuration with another filter, as a new generation. */
+int reconcile_renew_filter(struct reconcile *reconcile, const struct model_filter *filter, struct problem *problem);
 /* For tunnels whose outer source the configuration leaves to the host's routes: asks these again, and makes the same
  * configuration live as a new generation when one is another now. 1: it did, 0: nothing changed, or -errno. */
 int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem);
@@ -49,6 +53,12 @@ int reconcile_backend_admin(struct reconcile *reconcile, const char *backend, en
 			    struct problem *problem);
 int reconcile_backend_weight(struct reconcile *reconcile, const char *backend, int weight /* -1: configured */,
 			     struct problem *problem);
+
+/* An operator's override of a rule's mode, kept across restarts; -1: as configured. A new generation is live after.
+ * -ENOENT with the name that is near in *problem when no rule has the name. */
+int reconcile_rule_mode(struct reconcile *reconcile, const char *rule, int mode, struct problem *problem);
+/* The override, or -1. */
+int reconcile_rule_override(const struct reconcile *reconcile, const char *rule);
 
 /* Ends transitions that have lasted for the configured time. Call about once a second. now_ms is of a monotonic
  * clock. Also writes the heartbeat and deletes bans that have ended. */

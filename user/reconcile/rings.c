@@ -199,9 +199,17 @@ static void rings_switch(struct reconcile *reconcile, const struct model *next, 
 	}
 }
 
+static int rings_rule_mode(void *arg, const char *name)
+{
+	return rules_mode(arg, name);
+}
+
 int rings_refresh(struct reconcile *reconcile, struct problem *problem)
 {
-	const struct model_world world = {.states = reconcile->states};
+	const struct model_world world = {.states = reconcile->states,
+					  .filter = reconcile->model->filter,
+					  .rule_mode = rings_rule_mode,
+					  .arg = reconcile};
 	struct model *next = NULL;
 	bool *replaced = NULL;
 	int error;

@@ -42,6 +42,22 @@ static bool state_read_ban(json_t *from, struct reconcile_ban *ban)
 	return true;
 }
 
+static bool state_read_rule(json_t *from, struct rule_override *rule)
+{
+	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
+	const char *name, *mode;
+	int index;
+
+	if (json_unpack(from, "{s:s, s:s}", "name", &name, "mode", &mode))
+		return false;
+	index = state_word(mode, modes, ARRAY_SIZE(modes));
+	if (index < 0 || !*name || strlen(name) >= sizeof(rule->name))
+		return false;
+	memcpy(rule->name, name, strlen(name) + 1);
+	rule->mode = (enum config_rule_mode)index;
+	return true;
+}
+
 static bool state_read_backend(json_t *from, struct state_backend *backend)
 {
 	const char *name, *health, *admin;
@@ -69,18 +85,21 @@ static bool state_read_backend(json_t *from, struct state_backend *backend)
 /* 0, -EINVAL for what we never wrote, or -ENOMEM. */
 static int state_read(json_t *root, struct state *out)
 {
-	json_t *bans, *backends, *each;
+	json_t *bans, *backends, *rules = NULL, *each; /* rules came later */
 	struct state state = {};
 	bool is_sound = true;
 	int version;
 	size_t i;
 
-	if (json_unpack(root, "{s:i, s:o, s:o}", "version", &version, "bans", &bans, "backends", &backends) ||
-	    version != STATE_VERSION || !json_is_array(bans) || !json_is_array(backends))
+	if (json_unpack(root, "{s:i, s:o, s:o, s?o}", "version", &version, "bans", &bans, "backends", &backends,
+			"rules", &rules) ||
+	    version != STATE_VERSION || !json_is_array(bans) || !json_is_array(backends) ||
+	    (rules && !json_is_array(rules)))
 		return -EINVAL;
 	state.bans = calloc(json_array_size(bans) ?: 1, sizeof(*state.bans));
 	state.backends = calloc(json_array_size(backends) ?: 1, sizeof(*state.backends));
-	if (!state.bans || !state.backends) {
+	state.rules = calloc(json_array_size(rules) ?: 1, sizeof(*state.rules));
+	if (!state.bans || !state.backends || !state.rules) {
 		state_free(&state);
 		return -ENOMEM;
 	}
@@ -88,6 +107,9 @@ static int state_read(json_t *root, struct state *out)
 		is_sound = is_sound && state_read_ban(each, &state.bans[i]);
 	json_array_foreach(backends, i, each)
 		is_sound = is_sound && state_read_backend(each, &state.backends[i]);
+	json_array_foreach(rules, i, each)
+		is_sound = is_sound && state_read_rule(each, &state.rules[i]);
+	state.rules_count = json_array_size(rules);
 	state.bans_count = json_array_size(bans);
 	state.backends_count = json_array_size(backends);
 	if (!is_sound) {
@@ -143,6 +165,7 @@ void state_free(struct state *state)
 {
 	free(state->bans);
 	free(state->backends);
+	free(state->rules);
 	*state = (struct state){};
 }
 
@@ -183,17 +206,29 @@ static void state_write_backends(const struct reconcile *reconcile, struct state
 	}
 }
 
+static void state_write_rules(const struct reconcile *reconcile, struct state_writer *writer)
+{
+	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
+
+	for (size_t i = 0; i < reconcile->overrides_count; i++)
+		state_append(writer, json_pack("{s:s, s:s}", "name", reconcile->overrides[i].name, "mode",
+					       modes[reconcile->overrides[i].mode]));
+}
+
 static int state_write(const struct reconcile *reconcile)
 {
 	struct state_writer bans = {.array = json_array()}, backends = {.array = json_array()};
+	struct state_writer rules = {.array = json_array()};
 	AUTO_FREE char *text = NULL;
 	json_t *root;
 
 	reconcile_ban_each(reconcile, WEIR_BAN_DENY, state_write_ban, &bans);
 	reconcile_ban_each(reconcile, WEIR_BAN_ALLOW, state_write_ban, &bans);
 	state_write_backends(reconcile, &backends);
-	root = json_pack("{s:i, s:o, s:o}", "version", STATE_VERSION, "bans", bans.array, "backends", backends.array);
-	if (root && !bans.failed && !backends.failed)
+	state_write_rules(reconcile, &rules);
+	root = json_pack("{s:i, s:o, s:o, s:o}", "version", STATE_VERSION, "bans", bans.array, "backends",
+			 backends.array, "rules", rules.array);
+	if (root && !bans.failed && !backends.failed && !rules.failed)
 		text = json_dumps(root, JSON_INDENT(1));
 	json_decref(root);
 	return text ? file_replace(reconcile->state_path, text, strlen(text), 0600) : -ENOMEM;

@@ -59,6 +59,27 @@ static uint32_t bench_first_interface(const struct config *config)
 	return 0;
 }
 
+/* The lists as they are now. Rules that name an interface see those that this host has. */
+static int bench_read_sets(struct replay_bench *bench, const struct config *config, struct problem *problem)
+{
+	struct sets *sets = NULL;
+	int error = sets_open(NULL, &sets);
+
+	if (!error)
+		error = sets_read(sets, config, &bench->contents, NULL, NULL, problem);
+	sets_close(sets);
+	bench->ifindexes = error ? NULL : calloc(config->interfaces_count ?: 1, sizeof(*bench->ifindexes));
+	for (size_t i = 0; bench->ifindexes && i < config->interfaces_count; i++)
+		bench->ifindexes[i] = if_nametoindex(config->interfaces[i].name);
+	bench->filter = (struct model_filter){
+		.contents = bench->contents.contents,
+		.ifindexes = bench->ifindexes,
+		.realtime_ns = clock_read_ns(CLOCK_REALTIME),
+		.monotonic_ns = (uint64_t)clock_read_ns(CLOCK_MONOTONIC),
+	};
+	return error;
+}
+
 static int bench_fill(struct replay_bench *bench, const char *path, struct problem *problem)
 {
 	struct config_errors errors = {0};
@@ -75,7 +96,9 @@ static int bench_fill(struct replay_bench *bench, const char *path, struct probl
 			bench_assume_source(pool, WEIR_IPV4, &pool->source4, "192.0.2.1");
 			bench_assume_source(pool, WEIR_IPV6, &pool->source6, "2001:db8::1");
 		}
-		error = reconcile_apply(bench->reconcile, config, problem);
+		error = bench_read_sets(bench, config, problem);
+		if (!error)
+			error = reconcile_apply(bench->reconcile, config, &bench->filter, problem);
 		if (error)
 			config_free(config);
 	}
@@ -110,8 +133,12 @@ int replay_bench_open(const struct replay_options *options, struct replay_bench 
 		return -EINVAL;
 	}
 	bench = calloc(1, sizeof(*bench));
-	if (!bench)
+	if (bench)
+		bench->rules = calloc(1, sizeof(*bench->rules));
+	if (!bench || !bench->rules) {
+		free(bench);
 		return problem_set(problem, -ENOMEM, "out of memory");
+	}
 	bench->stateful = options->stateful;
 	error = options->config_path ? bench_open_own(bench, options->config_path, problem)
 				     : bench_open_live(bench, options->pin_directory, problem);
@@ -133,6 +160,9 @@ void replay_bench_close(struct replay_bench *bench)
 		reconcile_close(bench->reconcile);
 	if (bench->kernel)
 		kernel_free(bench->kernel);
+	sets_contents_clear(&bench->contents);
+	free(bench->ifindexes);
+	free(bench->rules);
 	free(bench);
 }
 
@@ -185,6 +215,11 @@ static int bench_get(const struct replay_bench *bench, enum kernel_map map, uint
 int bench_backend(const struct replay_bench *bench, uint32_t generation, uint32_t id, struct weir_backend *out)
 {
 	return bench_get(bench, KERNEL_MAP_backends, generation, id, out);
+}
+
+int bench_limit(const struct replay_bench *bench, uint32_t generation, uint32_t index, struct weir_limit *out)
+{
+	return bench_get(bench, KERNEL_MAP_limits, generation, index, out);
 }
 
 int bench_protect(const struct replay_bench *bench, uint32_t generation, uint32_t index, struct prefix *out)

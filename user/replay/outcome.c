@@ -65,7 +65,7 @@ static char *outcome_addr(const struct weir_trace *trace, const struct weir_addr
 	return addr_format(&addr, out);
 }
 
-/* "deny 203.0.113.0/24", "protect 192.0.2.0/24", or an empty string. */
+/* "deny 203.0.113.0/24", "protect 192.0.2.0/24", "rule no-ntp", or an empty string. */
 static char *outcome_rule(const struct replay_bench *bench, const struct weir_trace *trace, char out[2 * ADDR_TEXT_MAX])
 {
 	char text[ADDR_TEXT_MAX];
@@ -77,6 +77,8 @@ static char *outcome_rule(const struct replay_bench *bench, const struct weir_tr
 			snprintf(out, 2 * ADDR_TEXT_MAX, "protect #%u", trace->protect);
 		else
 			snprintf(out, 2 * ADDR_TEXT_MAX, "protect %s", prefix_format(&prefix, text));
+	} else if (trace->rule_id) {
+		snprintf(out, 2 * ADDR_TEXT_MAX, "rule %s", bench_name(bench, WEIR_NAMES_RULES, trace->rule_id, text));
 	} else if (trace->ban_lists) {
 		struct weir_addr mask = prefix_mask((uint8_t)trace->family, trace->ban_length);
 
@@ -88,6 +90,29 @@ static char *outcome_rule(const struct replay_bench *bench, const struct weir_tr
 			 prefix_format(&prefix, text));
 	}
 	return out;
+}
+
+static const char *outcome_action(const struct replay_bench *bench, const struct weir_trace *trace,
+				  struct weir_rule *rule)
+{
+	static const char *const names[] = CONFIG_ACTION_NAMES;
+
+	if (!trace->rule_id || bench_rule(bench, trace->used_generation, trace->rule_id, rule) ||
+	    rule->action >= ARRAY_SIZE(names))
+		return NULL;
+	return names[rule->action];
+}
+
+static void outcome_add_rule(json_t *json, const struct replay_bench *bench, const struct weir_trace *trace)
+{
+	char text[2 * ADDR_TEXT_MAX];
+	struct weir_rule rule;
+	const char *action = outcome_action(bench, trace, &rule);
+
+	if (*outcome_rule(bench, trace, text))
+		json_object_set_new(json, "rule", json_string(text));
+	if (action)
+		json_object_set_new(json, "rule_action", json_string(action));
 }
 
 static void outcome_add_packet(json_t *json, const struct weir_trace *trace)
@@ -136,7 +161,7 @@ static void outcome_add_steering(json_t *json, const struct replay_bench *bench,
 json_t *replay_outcome_json(const struct replay_bench *bench, const struct replay_outcome *outcome, uint64_t n)
 {
 	const struct weir_trace *trace = &outcome->trace;
-	char rule[2 * ADDR_TEXT_MAX], name[WEIR_NAME_MAX];
+	char name[WEIR_NAME_MAX];
 	json_t *json = json_object();
 
 	if (!json)
@@ -145,8 +170,7 @@ json_t *replay_outcome_json(const struct replay_bench *bench, const struct repla
 		json_object_set_new(json, "n", json_integer((json_int_t)n));
 	json_object_set_new(json, "verdict", json_string(outcome_verdict(outcome)));
 	json_object_set_new(json, "reason", json_string(outcome_reason(trace->reason).name));
-	if (*outcome_rule(bench, trace, rule))
-		json_object_set_new(json, "rule", json_string(rule));
+	outcome_add_rule(json, bench, trace);
 	if (trace->limit_id)
 		json_object_set_new(json, "limit",
 				    json_string(bench_name(bench, WEIR_NAMES_LIMITS, trace->limit_id, name)));
@@ -229,29 +253,80 @@ static void outcome_print_parse(const struct weir_trace *trace, FILE *file, bool
 		     trace->icmp_quote ? ", quotes a flow" : "");
 }
 
-static void outcome_print_filters(const struct replay_bench *bench, const struct weir_trace *trace, FILE *file,
+static void outcome_print_protect(const struct replay_bench *bench, const struct weir_trace *trace, FILE *file,
 				  bool colour)
 {
-	char rule[2 * ADDR_TEXT_MAX], name[WEIR_NAME_MAX];
+	char rule[2 * ADDR_TEXT_MAX];
 
+	if (trace->stage < WEIR_STAGE_PROTECT)
+		return;
 	outcome_rule(bench, trace, rule);
-	if (trace->stage >= WEIR_STAGE_PROTECT)
-		outcome_line(file, colour, "protect", "%s",
-			     trace->protect			  ? rule + strlen("protect ")
-			     : trace->stage == WEIR_STAGE_PROTECT ? outcome_reason(trace->reason).sentence
-								  : "no entry covers it");
+	outcome_line(file, colour, "protect", "%s",
+		     trace->protect			  ? rule + strlen("protect ")
+		     : trace->stage == WEIR_STAGE_PROTECT ? outcome_reason(trace->reason).sentence
+							  : "no entry covers it");
+}
+
+/* What a rule did, in brackets behind its name. */
+static const char *outcome_effect(const struct replay_bench *bench, const struct weir_trace *trace, char *out,
+				  size_t size)
+{
+	struct weir_rule rule = {0};
+	const char *action = outcome_action(bench, trace, &rule);
+	char name[WEIR_NAME_MAX];
+	struct weir_limit limit;
+
+	if (!action)
+		snprintf(out, size, "%s", trace->reason == WEIR_REASON_RULE ? "drop" : "it is gone meanwhile");
+	else if (rule.action == WEIR_ACTION_LIMIT &&
+		 !bench_limit(bench, trace->used_generation, rule.limit - 1, &limit))
+		snprintf(out, size, "limit %s", bench_name(bench, WEIR_NAMES_LIMITS, limit.id, name));
+	else if (rule.action == WEIR_ACTION_REJECT && trace->reason == WEIR_REASON_RULE)
+		snprintf(out, size, "reject, but such a packet gets no answer");
+	else if (rule.action == WEIR_ACTION_ALLOW)
+		snprintf(out, size, "allow: no limit applies");
+	else
+		snprintf(out, size, "%s", action);
+	return out;
+}
+
+static void outcome_print_admit(const struct replay_bench *bench, const struct weir_trace *trace, FILE *file,
+				bool colour)
+{
+	char rule[2 * ADDR_TEXT_MAX], effect[WEIR_NAME_MAX + 32];
+
 	if (trace->stage < WEIR_STAGE_ADMIT)
 		return;
-	if (trace->reason == WEIR_REASON_MARTIAN || trace->reason == WEIR_REASON_LAND)
+	outcome_rule(bench, trace, rule);
+	if (trace->rule_id)
+		outcome_line(file, colour, "admit", "%s (%s)", rule,
+			     outcome_effect(bench, trace, effect, sizeof(effect)));
+	else if (trace->ban_lists & WEIR_BAN_ALLOW)
+		outcome_line(file, colour, "admit", "%s (no rule and no limit applies)", rule);
+	else if (*rule && !trace->protect)
+		outcome_line(file, colour, "admit", "%s", rule);
+	else if (trace->stage == WEIR_STAGE_ADMIT)
 		outcome_line(file, colour, "admit", "%s", outcome_reason(trace->reason).sentence);
 	else
-		outcome_line(file, colour, "admit", "%s", *rule ? rule : "no live entry covers the source");
-	if (trace->stage < WEIR_STAGE_LIMIT || !trace->vip)
+		outcome_line(file, colour, "admit", "no live entry covers the source, no rule matches");
+}
+
+/* Limits are for what goes to a VIP, and for what a rule charges to one. */
+static void outcome_print_limit(const struct replay_bench *bench, const struct weir_trace *trace, FILE *file,
+				bool colour)
+{
+	char name[WEIR_NAME_MAX];
+	struct weir_rule rule = {0};
+
+	if (trace->stage < WEIR_STAGE_LIMIT)
 		return;
+	outcome_action(bench, trace, &rule);
 	if (trace->limit_id)
 		outcome_line(file, colour, "limit", "over %s",
 			     bench_name(bench, WEIR_NAMES_LIMITS, trace->limit_id, name));
-	else
+	else if (trace->ban_lists & WEIR_BAN_ALLOW || rule.allows)
+		outcome_line(file, colour, "limit", "free of limits");
+	else if (trace->vip || rule.limit)
 		outcome_line(file, colour, "limit", "within every limit");
 }
 
@@ -329,7 +404,9 @@ void replay_outcome_print(const struct replay_bench *bench, const struct replay_
 	const char *paint = !colour ? "" : lost ? "\033[1;31m" : "\033[1;32m";
 
 	outcome_print_parse(&outcome->trace, file, colour);
-	outcome_print_filters(bench, &outcome->trace, file, colour);
+	outcome_print_protect(bench, &outcome->trace, file, colour);
+	outcome_print_admit(bench, &outcome->trace, file, colour);
+	outcome_print_limit(bench, &outcome->trace, file, colour);
 	outcome_print_steer(bench, &outcome->trace, file, colour);
 	outcome_print_forward(bench, &outcome->trace, file, colour);
 	fprintf(file, "%s%-8s %s%s: %s (%s)\n", paint, "verdict", outcome_verdict(outcome), colour ? "\033[0m" : "",

@@ -13,6 +13,7 @@ export VIPS="$VIP4 $VIP6"
 reason() { echo "$*" >/run/check/reason; }
 fail() { reason "$*"; echo "FAILED: $*"; exit 1; }
 skip() { reason "$*"; exit 77; }
+refused() { reason "$*"; exit 78; } # this kernel cannot, as is known of it
 must() { "$@" || fail "$* (status $?)"; }
 on() { # NODE COMMAND...; unlike ip netns exec this leaves /sys/fs/bpf in sight
     local node=$1

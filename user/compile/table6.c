@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The IPv6 tables: short prefixes spread out, the others in a hash table of buckets, and for both which lengths are
+ * worth a probe.
+ */
+#include "../base/scope.h"
+#include "classes.h"
+#include "part.h"
+
+#include <arpa/inet.h>
+
+/* Entries for each hashed bucket at most: few overflow, and the table is not much larger than what is in it. */
+#define LOAD_NUMERATOR	 8
+#define LOAD_DENOMINATOR 5
+/* The table is doubled so often, at most, to shorten its chains: more does not part equal hashes. */
+#define DOUBLINGS 4
+
+static size_t power_of_two(size_t least)
+{
+	size_t power = 1;
+
+	while (power < least)
+		power *= 2;
+	return power;
+}
+
+static void words_of(const struct prefix6 *prefix, __be32 word[4])
+{
+	word[0] = htonl(prefix->high >> 32);
+	word[1] = htonl(prefix->high);
+	word[2] = htonl(prefix->low >> 32);
+	word[3] = htonl(prefix->low);
+}
+
+static uint32_t hash_of(const struct prefix6 *prefix)
+{
+	__be32 word[4];
+
+	words_of(prefix, word);
+	return weir_hash6(word, prefix->length);
+}
+
+/* Prefixes ascend: what lies within a shorter one comes after it. */
+static void fill_tops(const struct compile_class6 *prefixes, size_t count, struct weir_top6 *tops)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct prefix6 *prefix = &prefixes[i].prefix;
+		uint32_t top = prefix->high >> 48;
+
+		if (prefix->length > 32)
+			continue;
+		if (prefix->length > 16) {
+			tops[top].lengths |= 1u << (prefix->length - 1);
+			continue;
+		}
+		for (uint32_t n = 0; n < 1u << (16 - prefix->length); n++)
+			tops[top + n].class = prefixes[i].class;
+	}
+}
+
+static int fill_lengths(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out)
+{
+	uint64_t before = UINT64_MAX;
+	size_t distinct = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t top = prefixes[i].prefix.high >> 32;
+
+		if (prefixes[i].prefix.length <= 32)
+			continue;
+		distinct += top != before;
+		before = top;
+	}
+	out->lengths6_count = power_of_two(2 * distinct);
+	out->lengths6 = calloc(out->lengths6_count, sizeof(*out->lengths6));
+	if (!out->lengths6)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct prefix6 *prefix = &prefixes[i].prefix;
+		uint32_t hash = weir_hash6_top(htonl(prefix->high >> 32));
+		struct weir_lengths6 *lengths = &out->lengths6[hash & (out->lengths6_count - 1)];
+
+		if (prefix->length > 96)
+			lengths->high |= 1ull << (prefix->length - 97);
+		else if (prefix->length > 32)
+			lengths->low |= 1ull << (prefix->length - 33);
+	}
+	return 0;
+}
+
+/* Entries in each of the hashed buckets. */
+static void count_entries(const struct compile_class6 *prefixes, size_t count, uint32_t *entries, size_t hashed)
+{
+	memset(entries, 0, hashed * sizeof(*entries));
+	for (size_t i = 0; i < count; i++)
+		if (prefixes[i].prefix.length > 16)
+			entries[hash_of(&prefixes[i].prefix) & (hashed - 1)]++;
+}
+
+static size_t chain_of(uint32_t entries)
+{
+	return entries ? (entries + WEIR_BUCKET6_ENTRIES - 1) / WEIR_BUCKET6_ENTRIES : 1;
+}
+
+/* Buckets that these take in all, 0 when a chain would be too long. */
+static size_t count_buckets(const uint32_t *entries, size_t hashed)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < hashed; i++) {
+		if (chain_of(entries[i]) > WEIR_BUCKET6_CHAIN)
+			return 0;
+		total += chain_of(entries[i]);
+	}
+	return total;
+}
+
+/* The buckets of a chain lie in a row behind the hashed ones, in the order of those. */
+static void link_chains(const uint32_t *entries, struct compile_addresses *out)
+{
+	size_t next = out->buckets6_hashed;
+
+	for (size_t i = 0; i < out->buckets6_hashed; i++) {
+		size_t at = i;
+
+		for (size_t left = chain_of(entries[i]); left > 1; left--) {
+			out->buckets6[at].next = next;
+			at = next++;
+		}
+	}
+}
+
+static void add_entry(const struct compile_class6 *prefix, uint32_t number, struct compile_addresses *out)
+{
+	struct weir_bucket6 *bucket = &out->buckets6[hash_of(&prefix->prefix) & (out->buckets6_hashed - 1)];
+	struct weir_entry6 *entry;
+
+	for (; number >= WEIR_BUCKET6_ENTRIES; number -= WEIR_BUCKET6_ENTRIES)
+		bucket = &out->buckets6[bucket->next];
+	entry = &bucket->entry[number];
+	words_of(&prefix->prefix, entry->address);
+	entry->class = prefix->class;
+	entry->length = prefix->prefix.length;
+}
+
+static int refuse_chains(struct problem *problem)
+{
+	problem_set(problem, -E2BIG,
+		    "IPv6 prefixes in the sets hash alike: more than %u in one bucket, however many there are",
+		    WEIR_BUCKET6_CHAIN * WEIR_BUCKET6_ENTRIES);
+	problem_hint(problem, "this does not happen by chance: find out who put the prefixes into the lists");
+	return -E2BIG;
+}
+
+static int fill_buckets(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out,
+			struct problem *problem)
+{
+	size_t total = 0, hashed, buckets, most;
+	uint32_t *entries AUTO_FREE = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		total += prefixes[i].prefix.length > 16;
+	hashed = power_of_two((total * LOAD_DENOMINATOR + LOAD_NUMERATOR - 1) / LOAD_NUMERATOR);
+	most = hashed << DOUBLINGS;
+	entries = calloc(most, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	count_entries(prefixes, count, entries, hashed);
+	while (!(buckets = count_buckets(entries, hashed))) {
+		if (hashed == most)
+			return refuse_chains(problem);
+		hashed *= 2;
+		count_entries(prefixes, count, entries, hashed);
+	}
+	out->buckets6 = calloc(buckets, sizeof(*out->buckets6));
+	if (!out->buckets6)
+		return -ENOMEM;
+	out->buckets6_count = buckets;
+	out->buckets6_hashed = hashed;
+	link_chains(entries, out);
+	/* From the last to the first, so that entries is the number of those before. */
+	for (size_t i = count; i-- > 0;)
+		if (prefixes[i].prefix.length > 16)
+			add_entry(&prefixes[i], --entries[hash_of(&prefixes[i].prefix) & (hashed - 1)], out);
+	return 0;
+}
+
+int compile_table6(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out,
+		   struct problem *problem)
+{
+	int error;
+
+	out->tops6 = calloc(WEIR_TOPS6, sizeof(*out->tops6));
+	if (!out->tops6)
+		return -ENOMEM;
+	out->tops6_count = WEIR_TOPS6;
+	fill_tops(prefixes, count, out->tops6);
+	error = fill_lengths(prefixes, count, out);
+	return error ? error : fill_buckets(prefixes, count, out, problem);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The last good version of each list, and whether what its file says now may take the place. */
+#include "sets.h"
+#include "../base/clock.h"
+#include "../base/scope.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct list {
+	char name[WEIR_NAME_MAX];
+	char path[PATH_MAX]; /* a set that gets another file is another list */
+	struct sets_state state;
+	struct prefixes *good;		  /* state.good, owned */
+	struct feeds_fingerprint refused; /* of the version that why is about */
+	uint64_t looked_ms;		  /* when it was last looked at; 0: not yet */
+	uint16_t max_change_percent;	  /* what it was last judged by; by other measures it is read again */
+	bool strict;
+	bool wanted; /* by the configuration at hand */
+};
+
+struct sets {
+	char directory[PATH_MAX];
+	struct list *lists;
+	size_t count;
+};
+
+/* Where what is to be told goes; warn may be NULL. */
+struct teller {
+	sets_warn *warn;
+	void *arg;
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(const struct teller *to, const char *format, ...)
+{
+	char text[768];
+	va_list arguments;
+
+	if (!to->warn)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	to->warn(to->arg, text);
+}
+
+void sets_contents_clear(struct sets_contents *contents)
+{
+	for (size_t i = 0; i < contents->count; i++)
+		prefixes_release(contents->contents[i]);
+	free(contents->contents);
+	*contents = (struct sets_contents){};
+}
+
+int sets_open(const char *directory, struct sets **out)
+{
+	struct sets *sets = calloc(1, sizeof(*sets));
+
+	if (!sets)
+		return -ENOMEM;
+	if (directory && snprintf(sets->directory, sizeof(sets->directory), "%s/sets", directory) < PATH_MAX)
+		mkdir(sets->directory, 0700); /* what fails is told when a version is kept */
+	*out = sets;
+	return 0;
+}
+
+void sets_close(struct sets *sets)
+{
+	if (!sets)
+		return;
+	for (size_t i = 0; i < sets->count; i++)
+		prefixes_release(sets->lists[i].good);
+	free(sets->lists);
+	free(sets);
+}
+
+static struct list *find_list(const struct sets *sets, const struct config_set *set)
+{
+	for (size_t i = 0; i < sets->count; i++)
+		if (!strcmp(sets->lists[i].name, set->name) && !strcmp(sets->lists[i].path, set->path))
+			return &sets->lists[i];
+	return NULL;
+}
+
+const struct sets_state *sets_find(const struct sets *sets, const struct config_set *set)
+{
+	const struct list *list = find_list(sets, set);
+
+	return list ? &list->state : NULL;
+}
+
+static struct list *add_list(struct sets *sets, const struct config_set *set)
+{
+	struct list *grown = realloc(sets->lists, (sets->count + 1) * sizeof(*grown)), *list;
+
+	if (!grown)
+		return NULL;
+	sets->lists = grown;
+	list = &grown[sets->count++];
+	*list = (struct list){};
+	memcpy(list->name, set->name, sizeof(list->name));
+	snprintf(list->path, sizeof(list->path), "%s", set->path);
+	return list;
+}
+
+/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). */
+static uint64_t hash_text(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+	return hash;
+}
+
+/* Names are valid file names; the file's path is in it so that what another file said is not taken for this one. */
+static bool kept_path(const struct sets *sets, const struct list *list, char out[PATH_MAX])
+{
+	return *sets->directory && snprintf(out, PATH_MAX, "%s/%s-%016llx", sets->directory, list->name,
+					    (unsigned long long)hash_text(list->path)) < PATH_MAX;
+}
+
+/* Equal contents stay the same object: so others see from the pointer whether they have what is in the set now. */
+static void take(struct sets *sets, struct list *list, struct prefixes *fresh, const struct teller *to)
+{
+	struct problem problem = {};
+	char path[PATH_MAX];
+
+	if (list->good && prefixes_equal(list->good, fresh)) {
+		prefixes_release(fresh);
+		fresh = list->good;
+	} else {
+		prefixes_release(list->good);
+	}
+	list->good = fresh;
+	list->state.good = fresh;
+	list->state.restored = list->state.held = false;
+	list->state.read_s = clock_read_ns(CLOCK_REALTIME) / 1000000000;
+	*list->state.why = '\0';
+	if (kept_path(sets, list, path) && feeds_store(path, fresh, &problem))
+		tell(to, "set \"%s\": its last good version cannot be kept: %s", list->name, problem.text);
+}
+
+static void tell_repairs(const struct list *list, const struct teller *to)
+{
+	const struct feeds_report *report = &list->state.report;
+	char sentence[FEEDS_SENTENCE_MAX];
+
+	for (size_t i = 0; i < report->places_count; i++)
+		tell(to, "%s: %s", list->path, feeds_place_sentence(&report->places[i], sentence));
+	if (report->masked + report->mapped > report->places_count)
+		tell(to, "%s: %zu more entries were taken as meant rather than as written", list->path,
+		     report->masked + report->mapped - report->places_count);
+	if (report->everything_line)
+		tell(to, "%s:%llu: an entry of length 0 covers every address", list->path,
+		     (unsigned long long)report->everything_line);
+}
+
+/* The version stays out. Told once for each version and reason. */
+static void refuse(struct list *list, const struct feeds_fingerprint *version, const struct problem *problem, bool held,
+		   const struct teller *to)
+{
+	bool known = !memcmp(&list->refused, version, sizeof(*version)) && !strcmp(list->state.why, problem->text);
+
+	list->refused = *version;
+	list->state.held = held;
+	snprintf(list->state.why, sizeof(list->state.why), "%s", problem->text);
+	if (known)
+		return;
+	if (held) /* the text says what stays in use */
+		tell(to, "set \"%s\": %s", list->name, problem->text);
+	else
+		tell(to, "set \"%s\": %s; the last good version, of %zu prefixes, stays in use", list->name,
+		     problem->text, prefixes_count(list->good));
+}
+
+/* Whether the file has the version that is in use, or the one that was refused by the same measures. */
+static bool is_known(struct list *list, const struct config_set *set)
+{
+	if (!list->good || list->strict != set->strict || list->max_change_percent != set->max_change_percent)
+		return false;
+	if (!feeds_changed(list->path, &list->state.report.fingerprint)) {
+		list->state.held = false; /* it was away, and is back */
+		*list->state.why = '\0';
+		return true;
+	}
+	return *list->state.why && !feeds_changed(list->path, &list->refused);
+}
+
+/* Reads the file unless its version is known. 1: other contents, 0: the same, or -errno when there is no good version.
+ */
+static int look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
+		const struct teller *to, struct problem *problem)
+{
+	const struct feeds_options options = {.strict = set->strict};
+	struct feeds_report report = {};
+	struct prefixes *fresh = NULL;
+	int error, changed;
+
+	if (!accept && is_known(list, set))
+		return 0;
+	list->strict = set->strict;
+	list->max_change_percent = set->max_change_percent;
+	error = feeds_load(list->path, &options, &fresh, &report, problem);
+	if (error && !list->good)
+		return error;
+	if (error == -EAGAIN)
+		return 0; /* somebody writes to it: the next look will find it whole */
+	if (error) {
+		struct feeds_fingerprint version = {};
+
+		refuse(list, &version, problem, false, to);
+		return 0;
+	}
+	if (list->good && !accept && feeds_judge_change(list->good, fresh, set->max_change_percent, problem)) {
+		refuse(list, &report.fingerprint, problem, true, to);
+		prefixes_release(fresh);
+		return 0;
+	}
+	changed = !list->good || !prefixes_equal(list->good, fresh);
+	list->state.report = report;
+	take(sets, list, fresh, to);
+	tell_repairs(list, to);
+	return changed;
+}
+
+static int restore(const struct sets *sets, struct list *list)
+{
+	struct problem problem = {};
+	char path[PATH_MAX];
+	int error = kept_path(sets, list, path) ? feeds_restore(path, &list->good, &problem) : -ENOENT;
+
+	list->state.good = list->good;
+	list->state.restored = !error;
+	return error;
+}
+
+/* The list of a set with a good version in it. */
+static int open_list(struct sets *sets, const struct config_set *set, struct list **out, const struct teller *to,
+		     struct problem *problem)
+{
+	struct list *list = find_list(sets, set);
+	int error;
+
+	if (!list)
+		list = add_list(sets, set);
+	if (!list)
+		return -ENOMEM;
+	if (!list->good)
+		restore(sets, list); /* what the file says must be able to follow what it said before the start */
+	error = look(sets, set, list, false, to, problem);
+	*out = list;
+	return error < 0 ? error : 0;
+}
+
+static int read_inline(const struct config_set *set, struct prefixes **out)
+{
+	struct prefixes_builder builder = {};
+	int error = 0;
+
+	for (size_t i = 0; i < set->prefixes_count && !error; i++)
+		error = prefixes_add(&builder, &set->prefixes[i]);
+	if (!error)
+		error = prefixes_finish(&builder, out);
+	prefixes_builder_free(&builder);
+	return error;
+}
+
+static int read_set(struct sets *sets, const struct config_set *set, struct prefixes **out, const struct teller *to,
+		    struct problem *problem)
+{
+	struct list *list;
+	int error;
+
+	if (set->kind == CONFIG_SET_INLINE)
+		return read_inline(set, out);
+	error = open_list(sets, set, &list, to, problem);
+	if (!error)
+		*out = prefixes_share(list->good);
+	return error;
+}
+
+static int check_size(const struct config *config, const struct sets_contents *contents, struct problem *problem)
+{
+	size_t total = 0, largest = 0;
+
+	for (size_t i = 0; i < contents->count; i++) {
+		total += prefixes_count(contents->contents[i]);
+		if (prefixes_count(contents->contents[i]) > prefixes_count(contents->contents[largest]))
+			largest = i;
+	}
+	if (total <= WEIR_MAX_PREFIXES)
+		return 0;
+	problem_set(problem, -E2BIG, "%zu prefixes in all sets, but at most %u fit (WEIR_MAX_PREFIXES)", total,
+		    WEIR_MAX_PREFIXES);
+	problem_hint(problem, "the largest is \"%s\" with %zu", config->sets[largest].name,
+		     prefixes_count(contents->contents[largest]));
+	return -E2BIG;
+}
+
+int sets_read(struct sets *sets, const struct config *config, struct sets_contents *out, sets_warn *warn, void *arg,
+	      struct problem *problem)
+{
+	const struct teller to = {warn, arg};
+	struct sets_contents contents = {.contents = calloc(config->sets_count ?: 1, sizeof(struct prefixes *))};
+	int error = contents.contents ? 0 : -ENOMEM;
+
+	for (; !error && contents.count < config->sets_count; contents.count += !error) {
+		const struct config_set *set = &config->sets[contents.count];
+
+		error = read_set(sets, set, &contents.contents[contents.count], &to, problem);
+		if (error && error != -ENOMEM)
+			problem_hint(problem, "correct the file of set \"%s\" (%s:%d), or take it out of `sets`",
+				     set->name, config->path, set->place.line);
+	}
+	if (!error)
+		error = check_size(config, &contents, problem);
+	if (error == -ENOMEM)
+		problem_set(problem, -ENOMEM, "out of memory while the sets were read");
+	if (error) {
+		sets_contents_clear(&contents);
+		return error;
+	}
+	*out = contents;
+	return 0;
+}
+
+/* Lists that the live configuration does not name. Not when they are read: that one may yet be refused. */
+static void forget_unwanted(struct sets *sets, const struct config *config)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sets->count; i++)
+		sets->lists[i].wanted = false;
+	for (size_t i = 0; i < config->sets_count; i++) {
+		struct list *list = find_list(sets, &config->sets[i]);
+
+		if (list)
+			list->wanted = true;
+	}
+	for (size_t i = 0; i < sets->count; i++) {
+		char path[PATH_MAX];
+
+		if (sets->lists[i].wanted) {
+			sets->lists[kept++] = sets->lists[i];
+			continue;
+		}
+		if (kept_path(sets, &sets->lists[i], path))
+			unlink(path);
+		prefixes_release(sets->lists[i].good);
+	}
+	sets->count = kept;
+}
+
+int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms, sets_warn *warn, void *arg)
+{
+	const struct teller to = {warn, arg};
+	int changed = 0;
+
+	forget_unwanted(sets, config);
+	for (size_t i = 0; i < config->sets_count; i++) {
+		const struct config_set *set = &config->sets[i];
+		struct list *list = set->kind == CONFIG_SET_FILE ? find_list(sets, set) : NULL;
+		struct problem problem = {};
+
+		if (!list || !list->good)
+			continue;
+		if (!list->looked_ms)
+			list->looked_ms = now_ms;
+		if (now_ms - list->looked_ms < set->refresh_ms)
+			continue;
+		list->looked_ms = now_ms;
+		changed |= look(sets, set, list, false, &to, &problem) > 0;
+	}
+	return changed;
+}
+
+int sets_renew(struct sets *sets, const struct config *config, const char *name, bool accept, struct problem *problem)
+{
+	const struct teller nobody = {};
+
+	for (size_t i = 0; i < config->sets_count; i++) {
+		const struct config_set *set = &config->sets[i];
+		struct list *list = set->kind == CONFIG_SET_FILE ? find_list(sets, set) : NULL;
+		int changed;
+
+		if (strcmp(set->name, name) != 0 || !list)
+			continue;
+		*list->state.why = '\0'; /* a version that was refused is looked at again */
+		changed = look(sets, set, list, accept, &nobody, problem);
+		if (changed < 0 || !*list->state.why)
+			return changed;
+		problem_hint(problem,
+			     list->state.held ? "weir set refresh %s --accept takes it all the same"
+					      : "correct the file; weir set refresh %s reads it at once",
+			     name);
+		return -EINVAL;
+	}
+	problem_set(problem, -ENOENT, "no set \"%s\" is read from a file", name);
+	problem_hint(problem, "`weir set list` shows the sets");
+	return -ENOENT;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is in the configured sets: read, looked at again, and held back when a list changes more than it may.
+ *
+ * A version that cannot be read, or that may not follow the last good one, never takes its place. Last good versions
+ * are kept in the state directory, so that a start with a broken list has them too.
+ */
+#ifndef WEIR_SETS_H
+#define WEIR_SETS_H
+
+#include "../config/config.h"
+#include "../feeds/feeds.h"
+
+struct sets;
+
+/* The contents of a configuration's sets, each of them shared with whoever else has it. */
+struct sets_contents {
+	struct prefixes **contents; /* [count], as config.sets */
+	size_t count;
+};
+void sets_contents_clear(struct sets_contents *contents);
+
+/* directory: where last good versions are kept, made when need be; NULL: nowhere. The caller closes *out. 0 or -ENOMEM.
+ */
+int sets_open(const char *directory, struct sets **out);
+void sets_close(struct sets *sets);
+
+/* Says what a person should know, one sentence a call. */
+typedef void sets_warn(void *arg, const char *sentence);
+
+/* The contents of each set of config; files whose version is known are not read again. A file that cannot be read or
+ * that is held back leaves the last good version in use, with a warning; without one the error is returned with the
+ * place in *problem. The caller clears *out. */
+int sets_read(struct sets *sets, const struct config *config, struct sets_contents *out, sets_warn *warn, void *arg,
+	      struct problem *problem);
+
+/* Looks at the files that are due by their refresh time, and forgets what the live configuration, which config must be,
+ * does not name. 1: at least one of the contents is another now, 0: none is. Each
+ * failure is told once, until it is another or over. now_ms is of a monotonic clock. */
+int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms, sets_warn *warn, void *arg);
+
+/* Reads the file of a set at once, and takes a version that was held back when accept is set. 1: the contents are
+ * others, 0: they are the same, or -errno with *problem (-ENOENT: there is no such set of a file). */
+int sets_renew(struct sets *sets, const struct config *config, const char *name, bool accept, struct problem *problem);
+
+/* What is known of a set of a file. */
+struct sets_state {
+	const struct prefixes *good; /* NULL: none yet; the same object for as long as its contents are the same */
+	struct feeds_report report;  /* of good; zero when it comes from the state directory */
+	bool restored;		     /* good comes from the state directory: this version of the file was not read */
+	bool held;		     /* the file has a version that may not follow */
+	char why[1024];		     /* the file's version is not in use; empty: it is */
+	int64_t read_s;		     /* CLOCK_REALTIME when good was read */
+};
+/* NULL: not known. Until the next call that reads. */
+const struct sets_state *sets_find(const struct sets *sets, const struct config_set *set);
+
+#endif
