@@ -75,7 +75,8 @@ int kernel_map_entries(int fd, unsigned int *entries)
 	return 0;
 }
 
-int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
+/* The values of all possible CPUs, one after the other; the caller frees *out. The number of CPUs, or -errno. */
+static int map_read_cpus(int fd, unsigned int index, size_t words, __u64 **out)
 {
 	AUTO_FREE __u64 *values = NULL;
 	int cpus = libbpf_num_possible_cpus();
@@ -89,6 +90,17 @@ int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
 	error = kernel_map_get(fd, &index, values);
 	if (error)
 		return error;
+	*out = TAKE_PTR(values);
+	return cpus;
+}
+
+int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
+{
+	AUTO_FREE __u64 *values = NULL;
+	int cpus = map_read_cpus(fd, index, words, &values);
+
+	if (cpus < 0)
+		return cpus;
 	memset(out, 0, words * sizeof(*out));
 	for (size_t i = 0; i < (size_t)cpus * words; i++)
 		out[i % words] += values[i];
@@ -98,18 +110,11 @@ int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
 int kernel_map_most(int fd, unsigned int index, size_t words, size_t word, __u64 *out)
 {
 	AUTO_FREE __u64 *values = NULL;
-	int cpus = libbpf_num_possible_cpus();
+	int cpus = map_read_cpus(fd, index, words, &values);
 	__u64 most = 0;
-	int error;
 
 	if (cpus < 0)
 		return cpus;
-	values = calloc((size_t)cpus * words, sizeof(*values));
-	if (!values)
-		return -ENOMEM;
-	error = kernel_map_get(fd, &index, values);
-	if (error)
-		return error;
 	for (size_t cpu = 0; cpu < (size_t)cpus; cpu++)
 		if (values[cpu * words + word] > most)
 			most = values[cpu * words + word];
