@@ -122,8 +122,9 @@ static void report_machine(FILE *out)
 			break;
 	}
 	strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&now, &date));
-	fprintf(out, "Taken on %s: %s, %ld CPUs online, Linux %s, JIT on.\n", day, model, sysconf(_SC_NPROCESSORS_ONLN),
-		system.release);
+	/* The version is Linux's; what follows it names somebody's build. */
+	fprintf(out, "Taken on %s: %s, %ld CPUs online, Linux %.*s, JIT on.\n", day, model,
+		sysconf(_SC_NPROCESSORS_ONLN), (int)strcspn(system.release, "-+"), system.release);
 }
 
 static const char introduction[] =
