@@ -156,7 +156,7 @@ fuzz-long: $(BUILD)/tests/bpf/run ## 100,000,000 packets by chance against the r
 .PHONY: vm vm-short vm-build newest-clang
 vm: vm-build newest-build ## the checks in guests of every kernel (vmtests/run --help)
 	@vmtests/setup && BUILD=$(abspath $(BUILD)) vmtests/run $(VM_OPTIONS)
-VM_SHORT := load load-newest-clang admit ipip-kernel l2 vlan too-big restart
+VM_SHORT := load load-newest-clang admit ipip-kernel l2 vlan too-big
 vm-short: VM_OPTIONS := --kernel 6.1 --kernel newest $(VM_SHORT:%=--check %)
 vm-short: vm ## a part of them, on 6.1 and the newest kernel alone, within ten minutes
 vm-build: $(BUILD)/weir $(BUILD)/vmtests/verifier
