@@ -99,6 +99,15 @@ int prefixes_add(struct prefixes_builder *builder, const struct prefix *prefix)
 	return append4(builder, first, first | (uint32_t)(0xffffffffull >> prefix->length));
 }
 
+int prefixes_add_all(struct prefixes_builder *builder, const struct prefix *prefixes, size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = prefixes_add(builder, &prefixes[i]);
+	return error;
+}
+
 int prefixes_add_range(struct prefixes_builder *builder, const struct addr *first, const struct addr *last)
 {
 	if (!first->family || first->family != last->family || addr_compare(first, last) > 0)

@@ -41,6 +41,7 @@ struct prefixes_builder {
 
 /* 0 or -ENOMEM. */
 int prefixes_add(struct prefixes_builder *builder, const struct prefix *prefix);
+int prefixes_add_all(struct prefixes_builder *builder, const struct prefix *prefixes, size_t count);
 /* Both of one family, first <= last, else -EINVAL. An IPv6 range becomes the prefixes that it is made of. */
 int prefixes_add_range(struct prefixes_builder *builder, const struct addr *first, const struct addr *last);
 /* Sorts, joins and takes the builder's entries; the builder is empty after. 0 or -ENOMEM. The caller owns *out and

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads the lists that a configuration names and compiles it, for the sizes and for what the lists say. */
 #include "measure.h"
-#include "../base/clock.h"
 #include "../base/json.h"
 #include "../base/scope.h"
 #include "../compile/compile.h"
 #include "../sets/sets.h"
 #include <errno.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -65,7 +63,7 @@ static void collect_errors(const struct config *config, json_t *errors)
 	}
 }
 
-static int read_lists(const struct config *config, struct sets_contents *contents, struct measure *out,
+static int read_lists(const struct config *config, struct sets_filter **filter, struct measure *out,
 		      struct problem *problem)
 {
 	struct sets *sets = NULL;
@@ -73,7 +71,7 @@ static int read_lists(const struct config *config, struct sets_contents *content
 
 	if (err)
 		return problem_set(problem, err, "out of memory");
-	err = sets_read(sets, config, contents, add_warning, out->warnings, problem);
+	err = sets_filter_open(sets, config, filter, add_warning, out->warnings, problem);
 	sets_close(sets);
 	if (err && err != -ENOMEM && err != -E2BIG)
 		collect_errors(config, out->errors);
@@ -138,34 +136,25 @@ static json_t *sizes_json(const struct config *config, const struct sets_content
 }
 
 /* NULL with *problem when it exceeds a capacity. */
-static json_t *compile(const struct config *config, const struct sets_contents *contents, struct problem *problem)
+static json_t *compile(const struct config *config, const struct sets_filter *filter, struct problem *problem)
 {
 	AUTO_FREE struct weir_name *names = calloc(WEIR_NAMES_TOTAL, sizeof(*names));
-	AUTO_FREE uint32_t *ifindexes = calloc(config->interfaces_count + 1, sizeof(*ifindexes));
-	const struct model_filter filter = {
-		.contents = contents->contents,
-		.ifindexes = ifindexes,
-		.realtime_ns = clock_read_ns(CLOCK_REALTIME),
-		.monotonic_ns = (uint64_t)clock_read_ns(CLOCK_MONOTONIC),
-	};
-	const struct model_world world = {.filter = &filter};
+	const struct model_world world = {.filter = &filter->model};
 	struct model_registry registry = {.names = names};
 	struct compile_image *image = NULL;
 	struct model *model = NULL;
 	json_t *sizes = NULL;
 	int err;
 
-	if (!names || !ifindexes) {
+	if (!names) {
 		problem_set(problem, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	for (size_t i = 0; i < config->interfaces_count; i++)
-		ifindexes[i] = if_nametoindex(config->interfaces[i].name);
 	err = model_build(config, &registry, &world, NULL, NULL, &model, problem);
 	if (!err)
 		err = compile_build(model, &image, problem);
 	if (!err)
-		sizes = sizes_json(config, contents, image);
+		sizes = sizes_json(config, &filter->contents, image);
 	if (image)
 		compile_free(image);
 	if (model)
@@ -175,7 +164,7 @@ static json_t *compile(const struct config *config, const struct sets_contents *
 
 int measure_take(const struct config *config, struct measure *out, struct problem *problem)
 {
-	struct sets_contents contents = {0};
+	struct sets_filter *filter = NULL;
 	double bytes = list_bytes(config);
 	bool is_long = bytes > QUIET_BYTES;
 	char text[80];
@@ -184,15 +173,15 @@ int measure_take(const struct config *config, struct measure *out, struct proble
 	*out = (struct measure){.warnings = json_array(), .errors = json_array()};
 	snprintf(text, sizeof(text), "reading %.0f MiB of lists...", bytes / (1 << 20));
 	show_progress(is_long, text);
-	err = read_lists(config, &contents, out, problem);
+	err = read_lists(config, &filter, out, problem);
 	if (!err) {
 		show_progress(is_long, "compiling...");
-		warn_of_empty(config, &contents, out->warnings);
-		out->sizes = compile(config, &contents, problem);
+		warn_of_empty(config, &filter->contents, out->warnings);
+		out->sizes = compile(config, filter, problem);
 		err = out->sizes ? 0 : -EINVAL;
 	}
 	show_progress(is_long, "");
-	sets_contents_clear(&contents);
+	sets_filter_close(filter);
 	return err;
 }
 

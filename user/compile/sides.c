@@ -83,14 +83,9 @@ static int number_vips(struct gathering *gathering, uint32_t *number)
 static int number_inline(struct gathering *gathering, const struct config_set *set, uint32_t *number)
 {
 	struct prefixes_builder builder __attribute__((cleanup(prefixes_builder_free))) = {0};
+	int error = prefixes_add_all(&builder, set->prefixes, set->prefixes_count);
 
-	for (size_t i = 0; i < set->prefixes_count; i++) {
-		int error = prefixes_add(&builder, &set->prefixes[i]);
-
-		if (error)
-			return error;
-	}
-	return number_made(gathering, &builder, number);
+	return error ? error : number_made(gathering, &builder, number);
 }
 
 /* The number of a set of the configuration, or of the VIPs. */

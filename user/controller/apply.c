@@ -71,17 +71,17 @@ static void warn_of_restart(const struct controller *controller, const struct co
 int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem)
 {
 	bool at_start = !reconcile_config(controller->reconcile);
-	struct filter_parts *parts = NULL;
-	int err = filter_parts_open(controller, config, warnings, &parts, problem);
+	struct sets_filter *filter = NULL;
+	int err = filter_open(controller, config, warnings, &filter, problem);
 
 	if (!err)
-		err = reconcile_apply(controller->reconcile, config, &parts->filter, problem);
+		err = reconcile_apply(controller->reconcile, config, &filter->model, problem);
 	if (err) {
-		filter_parts_close(parts);
+		sets_filter_close(filter);
 		return err;
 	}
-	filter_parts_close(controller->filter);
-	controller->filter = parts;
+	sets_filter_close(controller->filter);
+	controller->filter = filter;
 	controller->applies++;
 	log_info("generation %u is live, from %s", reconcile_generation(controller->reconcile), config->path);
 	warn_of_restart(controller, config, warnings);

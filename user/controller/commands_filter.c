@@ -12,48 +12,66 @@
 
 static const char *const mode_names[] = CONFIG_RULE_MODE_NAMES;
 
-static json_t *rule_json(const struct controller *controller, const struct config *config, size_t i,
-			 const struct weir_rule_count *count)
+/* NULL with *problem when its counters cannot be read. */
+static json_t *rule_json(const struct controller *controller, size_t i, struct problem *problem)
 {
+	const struct config *config = reconcile_config(controller->reconcile);
 	const struct config_rule *rule = &config->filter.rules[i];
-	int override = reconcile_rule_override(controller->reconcile, rule->name);
+	const struct model_rule *live = &reconcile_model(controller->reconcile)->rules[i];
 	AUTO_FREE char *match = config_rule_match_format(config, rule);
 	char action[CONFIG_ACTION_TEXT_MAX];
-	json_t *row =
-		json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i}", "number", (int)i + 1, "rule", rule->name, "match",
-			  match ? match : "", "action", config_rule_action_format(config, rule, action), "mode",
-			  mode_names[override < 0 ? rule->mode : (enum config_rule_mode) override], "packets",
-			  (json_int_t)count->packets, "bytes", (json_int_t)count->bytes, "line", rule->place.line);
+	struct weir_rule_count count;
+	int error = counters_rule(controller->kernel, live->id, &count);
+	json_t *row;
 
-	if (override >= 0)
+	if (error) {
+		problem_set(problem, error, "the counters of rule \"%s\" cannot be read: %s", rule->name,
+			    strerror(-error));
+		return NULL;
+	}
+	row = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i}", "number", (int)i + 1, "rule", rule->name, "match",
+			match ? match : "", "action", config_rule_action_format(config, rule, action), "mode",
+			mode_names[live->mode], "packets", (json_int_t)count.packets, "bytes", (json_int_t)count.bytes,
+			"line", rule->place.line);
+	if (reconcile_rule_override(controller->reconcile, rule->name) >= 0)
 		json_object_set_new(row, "configured_mode", json_string(mode_names[rule->mode]));
 	if (rule->expires_s)
 		json_object_set_new(row, "expires", json_integer(rule->expires_s));
-	if (count->last_ns)
-		json_object_set_new(row, "last_s_ago", json_integer(counters_seconds_ago(count->last_ns)));
+	if (count.last_ns)
+		json_object_set_new(row, "last_s_ago", json_integer(counters_seconds_ago(count.last_ns)));
 	return row;
+}
+
+/* The rows of all rules, or of the one of that name. NULL with *problem. */
+static json_t *rules_json(const struct controller *controller, const char *name, struct problem *problem)
+{
+	const struct config_filter *filter = &reconcile_config(controller->reconcile)->filter;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < filter->rules_count; i++) {
+		json_t *row;
+
+		if (name && strcmp(filter->rules[i].name, name) != 0)
+			continue;
+		row = rule_json(controller, i, problem);
+		if (!row) {
+			json_decref(rows);
+			return NULL;
+		}
+		json_array_append_new(rows, row);
+	}
+	return rows;
 }
 
 json_t *command_rule_list(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem)
 {
 	const struct config *config = reconcile_config(controller->reconcile);
-	const struct model *model = reconcile_model(controller->reconcile);
-	json_t *rows = json_array();
+	json_t *rows = rules_json(controller, NULL, problem);
 
 	(void)unused;
 	(void)arguments;
-	for (size_t i = 0; i < config->filter.rules_count; i++) {
-		struct weir_rule_count count = {};
-		int error = counters_rule(controller->kernel, model->rules[i].id, &count);
-
-		if (error) {
-			json_decref(rows);
-			problem_set(problem, error, "the counters of rule \"%s\" cannot be read: %s",
-				    model->rules[i].name, strerror(-error));
-			return NULL;
-		}
-		json_array_append_new(rows, rule_json(controller, config, i, &count));
-	}
+	if (!rows)
+		return NULL;
 	return json_pack("{s:o, s:s}", "rules", rows, "default",
 			 config->filter.default_action == CONFIG_ACTION_DROP ? "drop" : "pass");
 }
@@ -61,23 +79,15 @@ json_t *command_rule_list(struct controller *controller, uint32_t unused, json_t
 json_t *command_rule_mode(struct controller *controller, uint32_t mode, json_t *arguments, struct problem *problem)
 {
 	const char *name = json_string_value(json_object_get(arguments, "name"));
-	json_t *all, *rows, *row, *named = json_array();
-	size_t i;
+	json_t *rows;
 
 	if (!name)
 		problem_set(problem, -EINVAL, "no rule was named");
-	if (!name || reconcile_rule_mode(controller->reconcile, name, mode == COMMAND_RULE_CONFIGURED ? -1 : (int)mode,
-					 problem)) {
-		json_decref(named);
+	if (!name ||
+	    reconcile_rule_mode(controller->reconcile, name, mode == COMMAND_RULE_CONFIGURED ? -1 : (int)mode, problem))
 		return NULL;
-	}
-	all = command_rule_list(controller, 0, NULL, problem);
-	rows = json_object_get(all, "rules");
-	json_array_foreach(rows, i, row)
-		if (!strcmp(json_string_value(json_object_get(row, "rule")), name))
-			json_array_append(named, row);
-	json_decref(all);
-	return json_pack("{s:o}", "rules", named);
+	rows = rules_json(controller, name, problem);
+	return rows ? json_pack("{s:o}", "rules", rows) : NULL;
 }
 
 /* The rules that name the set, by name. */

@@ -22,13 +22,6 @@ struct controller_interface {
 	char why[sizeof(((struct problem *)0)->text)]; /* it is not attached, or not as it should be */
 };
 
-/* What a generation's filter was made of. */
-struct filter_parts {
-	struct sets_contents contents;
-	uint32_t *ifindexes; /* as config.interfaces */
-	struct model_filter filter;
-};
-
 struct controller {
 	uv_loop_t loop;
 	uv_timer_t tick;
@@ -45,8 +38,8 @@ struct controller {
 	struct kernel *kernel;
 	struct reconcile *reconcile;
 	struct sets *sets;
-	struct filter_parts *filter; /* of the live generation */
-	uint64_t filter_retry_ms;    /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
+	struct sets_filter *filter; /* of the live generation */
+	uint64_t filter_retry_ms;   /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
 	struct loop_http *http;
 	struct control_server *control;
 	struct links *links;
@@ -83,10 +76,9 @@ __attribute__((format(printf, 2, 3))) void controller_warn(json_t *warnings, con
 /* The same for each sentence of an array, which is stolen. */
 void controller_warn_all(json_t *warnings, json_t *sentences);
 
-/* filter.c: reads the sets of config, for an apply. 0 or -errno; closed by whoever has it last. */
-int filter_parts_open(struct controller *controller, const struct config *config, json_t *warnings,
-		      struct filter_parts **out, struct problem *problem);
-void filter_parts_close(struct filter_parts *parts);
+/* filter.c: reads the sets of config, for an apply; what should be known is logged and appended to warnings. */
+int filter_open(struct controller *controller, const struct config *config, json_t *warnings, struct sets_filter **out,
+		struct problem *problem);
 /* Looks at the files that are due, and makes what they say live. To be called every second. */
 void filter_refresh(struct controller *controller);
 /* The live configuration with what is in the sets now, as a new generation. */

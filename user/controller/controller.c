@@ -209,7 +209,7 @@ static void stop(struct controller *controller)
 			break;
 	if (controller->reconcile)
 		reconcile_close(controller->reconcile);
-	filter_parts_close(controller->filter);
+	sets_filter_close(controller->filter);
 	sets_close(controller->sets);
 	if (controller->kernel)
 		kernel_free(controller->kernel);

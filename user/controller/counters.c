@@ -11,29 +11,16 @@ const struct counters_reason counters_reasons[] = {WEIR_REASONS(REASON_ROW)};
 const size_t counters_reasons_count = ARRAY_SIZE(counters_reasons);
 const char *const counters_verdict_names[WEIR_VERDICTS] = WEIR_VERDICT_NAMES;
 
-static const struct {
-	enum kernel_map map;
-	uint32_t names_base, ids;
-	size_t words;
-} kinds[] = {
-	[MODEL_SERVICE] = {KERNEL_MAP_count_service, WEIR_NAMES_SERVICES, WEIR_MAX_SERVICES,
-			   sizeof(struct weir_flow_count) / 8},
-	[MODEL_BACKEND] = {KERNEL_MAP_count_backend, WEIR_NAMES_BACKENDS, WEIR_MAX_BACKENDS,
-			   sizeof(struct weir_flow_count) / 8},
-	[MODEL_LIMIT] = {KERNEL_MAP_count_limit, WEIR_NAMES_LIMITS, WEIR_MAX_LIMITS,
-			 sizeof(struct weir_limit_count) / 8},
-	[MODEL_RULE] = {KERNEL_MAP_count_rule, WEIR_NAMES_RULES, WEIR_MAX_RULE_IDS, sizeof(struct weir_rule_count) / 8},
-};
-
 int counters_objects(const struct kernel *kernel, enum model_kind kind, struct counters_object **out, size_t *count)
 {
-	int names = kernel_map_fd(kernel, KERNEL_MAP_names), counts = kernel_map_fd(kernel, kinds[kind].map);
+	enum kernel_map map = reconcile_count_maps[kind];
+	int names = kernel_map_fd(kernel, KERNEL_MAP_names), counts = kernel_map_fd(kernel, map);
 	AUTO_FREE struct counters_object *objects = NULL;
 	size_t filled = 0, capacity = 0;
 
 	/* Ids are given out from 1 upwards and a name stays with its id: the first unused one ends the list. */
-	for (uint32_t id = 1; id < kinds[kind].ids; id++) {
-		uint32_t index = kinds[kind].names_base + id;
+	for (uint32_t id = 1; id < model_kinds[kind].ids; id++) {
+		uint32_t index = model_kinds[kind].base + id;
 		struct counters_object *object;
 		struct weir_name name;
 		__u64 words[COUNTERS_WORDS] = {0};
@@ -52,7 +39,7 @@ int counters_objects(const struct kernel *kernel, enum model_kind kind, struct c
 			objects = object;
 			capacity = grown;
 		}
-		err = kernel_map_sum(counts, id, kinds[kind].words, words);
+		err = kernel_map_sum(counts, id, kernel_maps[map].value_size / sizeof(__u64), words);
 		if (err)
 			return err;
 		object = &objects[filled++];
@@ -81,17 +68,20 @@ int counters_verdict(const struct kernel *kernel, enum weir_verdict verdict, uns
 
 int counters_rule(const struct kernel *kernel, uint32_t id, struct weir_rule_count *out)
 {
-	const size_t words = sizeof(*out) / sizeof(__u64);
-	int fd = kernel_map_fd(kernel, KERNEL_MAP_count_rule);
-	__u64 sums[sizeof(*out) / sizeof(__u64)], last_ns;
-	int err = kernel_map_sum(fd, id, words, sums);
+	AUTO_FREE __u64 *values = NULL;
+	int cpus = kernel_map_cpus(kernel_map_fd(kernel, KERNEL_MAP_count_rule), id, sizeof(*out) / 8, &values);
+	const struct weir_rule_count *counts = (const void *)values;
+	struct weir_rule_count sum = {};
 
-	if (!err)
-		err = kernel_map_most(fd, id, words, offsetof(struct weir_rule_count, last_ns) / sizeof(__u64),
-				      &last_ns);
-	if (err)
-		return err;
-	*out = (struct weir_rule_count){.packets = sums[0], .bytes = sums[1], .last_ns = last_ns};
+	if (cpus < 0)
+		return cpus;
+	for (int i = 0; i < cpus; i++) {
+		sum.packets += counts[i].packets;
+		sum.bytes += counts[i].bytes;
+		if (counts[i].last_ns > sum.last_ns)
+			sum.last_ns = counts[i].last_ns;
+	}
+	*out = sum;
 	return 0;
 }
 

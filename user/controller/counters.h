@@ -3,8 +3,7 @@
 #ifndef WEIR_CONTROLLER_COUNTERS_H
 #define WEIR_CONTROLLER_COUNTERS_H
 
-#include "../kernel/kernel.h"
-#include "../model/model.h"
+#include "../reconcile/reconcile.h"
 #include <stdint.h>
 
 #define COUNTERS_WORDS 4

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the filter is made of beside the configuration: the contents of sets, the interfaces' numbers, the time. */
+/* Keeps the filter true to what is in the sets and to the interfaces' numbers. */
 #include "composition.h"
 #include "../base/clock.h"
 #include "../base/log.h"
-#include "../base/scope.h"
-#include <errno.h>
 #include <net/if.h>
-#include <string.h>
 
 #define RETRY_MS 10000 /* after a new filter that could not be made live */
 
@@ -15,67 +12,42 @@ static void warn_into(void *arg, const char *sentence)
 	controller_warn(arg, "%s", sentence);
 }
 
-void filter_parts_close(struct filter_parts *parts)
+int filter_open(struct controller *controller, const struct config *config, json_t *warnings, struct sets_filter **out,
+		struct problem *problem)
 {
-	if (!parts)
-		return;
-	sets_contents_clear(&parts->contents);
-	free(parts->ifindexes);
-	free(parts);
-}
-
-int filter_parts_open(struct controller *controller, const struct config *config, json_t *warnings,
-		      struct filter_parts **out, struct problem *problem)
-{
-	struct filter_parts *parts = calloc(1, sizeof(*parts));
-	int error =
-		parts ? sets_read(controller->sets, config, &parts->contents, warn_into, warnings, problem) : -ENOMEM;
-
-	if (!error) {
-		parts->ifindexes = calloc(config->interfaces_count ?: 1, sizeof(*parts->ifindexes));
-		error = parts->ifindexes ? 0 : -ENOMEM;
-	}
-	if (error == -ENOMEM)
-		problem_set(problem, error, "out of memory while the sets were read");
-	if (error) {
-		filter_parts_close(parts);
-		return error;
-	}
-	for (size_t i = 0; i < config->interfaces_count; i++)
-		parts->ifindexes[i] = if_nametoindex(config->interfaces[i].name);
-	parts->filter = (struct model_filter){
-		.contents = parts->contents.contents,
-		.ifindexes = parts->ifindexes,
-		.realtime_ns = clock_read_ns(CLOCK_REALTIME),
-		.monotonic_ns = (uint64_t)clock_read_ns(CLOCK_MONOTONIC),
-	};
-	*out = parts;
-	return 0;
+	return sets_filter_open(controller->sets, config, out, warn_into, warnings, problem);
 }
 
 int filter_renew(struct controller *controller, json_t *warnings, struct problem *problem)
 {
 	const struct config *config = reconcile_config(controller->reconcile);
-	struct filter_parts *parts;
-	int error = filter_parts_open(controller, config, warnings, &parts, problem);
+	struct sets_filter *filter;
+	int error = filter_open(controller, config, warnings, &filter, problem);
 
 	if (!error)
-		error = reconcile_renew_filter(controller->reconcile, &parts->filter, problem);
+		error = reconcile_renew_filter(controller->reconcile, &filter->model, problem);
 	if (error) {
-		filter_parts_close(parts);
+		sets_filter_close(filter);
 		return error;
 	}
-	filter_parts_close(controller->filter);
-	controller->filter = parts;
+	sets_filter_close(controller->filter);
+	controller->filter = filter;
 	return 0;
 }
 
 /* An interface that a rule names got another number, or came. */
 static bool interfaces_moved(const struct controller *controller, const struct config *config)
 {
-	for (size_t i = 0; i < config->interfaces_count; i++)
-		if (controller->filter->ifindexes[i] != if_nametoindex(config->interfaces[i].name))
-			return true;
+	for (size_t i = 0; i < config->filter.rules_count; i++) {
+		const struct config_rule *rule = &config->filter.rules[i];
+
+		for (size_t k = 0; k < rule->interfaces_count; k++) {
+			size_t at = rule->interfaces[k];
+
+			if (controller->filter->ifindexes[at] != if_nametoindex(config->interfaces[at].name))
+				return true;
+		}
+	}
 	return false;
 }
 

@@ -79,9 +79,9 @@ int kernel_map_next(int fd, const void *key, void *next); /* key NULL: the first
 int kernel_map_entries(int fd, unsigned int *entries);	  /* max_entries of a map */
 /* Sums the possible CPUs of a per-CPU value made of words u64; out has room for them. */
 int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out);
+/* The values of all possible CPUs, one after the other; the caller frees *out. The number of CPUs, or -errno. */
+int kernel_map_cpus(int fd, unsigned int index, size_t words, __u64 **out);
 /* Zeroes a per-CPU value. */
-/* The largest that a word of such an entry has on any CPU. */
-int kernel_map_most(int fd, unsigned int index, size_t words, size_t word, __u64 *out);
 int kernel_map_zero(int fd, unsigned int index, size_t words);
 /* A whole mmapable array of entries * value_size bytes, rounded to pages; NULL and errno on failure. */
 void *kernel_map_mmap(int fd, size_t bytes, bool writable);

@@ -75,8 +75,7 @@ int kernel_map_entries(int fd, unsigned int *entries)
 	return 0;
 }
 
-/* The values of all possible CPUs, one after the other; the caller frees *out. The number of CPUs, or -errno. */
-static int map_read_cpus(int fd, unsigned int index, size_t words, __u64 **out)
+int kernel_map_cpus(int fd, unsigned int index, size_t words, __u64 **out)
 {
 	AUTO_FREE __u64 *values = NULL;
 	int cpus = libbpf_num_possible_cpus();
@@ -97,28 +96,13 @@ static int map_read_cpus(int fd, unsigned int index, size_t words, __u64 **out)
 int kernel_map_sum(int fd, unsigned int index, size_t words, __u64 *out)
 {
 	AUTO_FREE __u64 *values = NULL;
-	int cpus = map_read_cpus(fd, index, words, &values);
+	int cpus = kernel_map_cpus(fd, index, words, &values);
 
 	if (cpus < 0)
 		return cpus;
 	memset(out, 0, words * sizeof(*out));
 	for (size_t i = 0; i < (size_t)cpus * words; i++)
 		out[i % words] += values[i];
-	return 0;
-}
-
-int kernel_map_most(int fd, unsigned int index, size_t words, size_t word, __u64 *out)
-{
-	AUTO_FREE __u64 *values = NULL;
-	int cpus = map_read_cpus(fd, index, words, &values);
-	__u64 most = 0;
-
-	if (cpus < 0)
-		return cpus;
-	for (size_t cpu = 0; cpu < (size_t)cpus; cpu++)
-		if (values[cpu * words + word] > most)
-			most = values[cpu * words + word];
-	*out = most;
 	return 0;
 }
 

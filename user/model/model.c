@@ -20,14 +20,6 @@ struct build {
 	size_t known_counts[MODEL_KINDS];
 };
 
-static const uint32_t kind_bases[] = {
-	[MODEL_SERVICE] = WEIR_NAMES_SERVICES,
-	[MODEL_BACKEND] = WEIR_NAMES_BACKENDS,
-	[MODEL_LIMIT] = WEIR_NAMES_LIMITS,
-	[MODEL_RULE] = WEIR_NAMES_RULES,
-	WEIR_NAMES_TOTAL,
-};
-
 static void free_model(struct model **model)
 {
 	model_free(*model);
@@ -52,7 +44,8 @@ static bool is_taken(void *arg, enum model_kind kind, uint32_t id)
 	const struct build *build = arg;
 	const struct model_world *world = build->world;
 
-	return build->taken[kind_bases[kind] + id] || (world && world->in_use && world->in_use(world->arg, kind, id));
+	return build->taken[model_kinds[kind].base + id] ||
+	       (world && world->in_use && world->in_use(world->arg, kind, id));
 }
 
 static int compare_known(const void *a, const void *b)
@@ -66,10 +59,11 @@ static int compare_known(const void *a, const void *b)
 static void sort_known(struct build *build)
 {
 	for (size_t kind = 0; kind < ARRAY_SIZE(build->known_counts); kind++) {
-		const struct weir_name **known = build->known + kind_bases[kind];
+		uint32_t base = model_kinds[kind].base;
+		const struct weir_name **known = build->known + base;
 		size_t count = 0;
 
-		for (uint32_t i = kind_bases[kind] + 1; i < kind_bases[kind + 1]; i++)
+		for (uint32_t i = base + 1; i < base + model_kinds[kind].ids; i++)
 			if (build->registry->names[i].used)
 				known[count++] = &build->registry->names[i];
 		qsort(known, count, sizeof(const struct weir_name *), compare_known);
@@ -85,12 +79,13 @@ static uint32_t keep_id(struct build *build, enum model_kind kind, const char *n
 	uint32_t index;
 
 	memcpy(wanted.name, name, strnlen(name, WEIR_NAME_MAX));
-	found = bsearch(&key, build->known + kind_bases[kind], build->known_counts[kind], sizeof(key), compare_known);
+	found = bsearch(&key, build->known + model_kinds[kind].base, build->known_counts[kind], sizeof(key),
+			compare_known);
 	if (!found)
 		return 0;
 	index = *found - build->registry->names;
 	build->taken[index] = 1;
-	return index - kind_bases[kind];
+	return index - model_kinds[kind].base;
 }
 
 static int give_id(struct build *build, enum model_kind kind, const char *name, uint32_t *id, struct problem *problem)
@@ -103,7 +98,7 @@ static int give_id(struct build *build, enum model_kind kind, const char *name, 
 	error = model_registry_assign(build->registry, kind, name, is_taken, build, id, &fresh, problem);
 	if (error)
 		return error;
-	build->taken[kind_bases[kind] + *id] = 1;
+	build->taken[model_kinds[kind].base + *id] = 1;
 	if (fresh && build->fresh_ids)
 		build->fresh_ids(build->arg, kind, *id);
 	return 0;
@@ -275,6 +270,15 @@ static int build_limits(struct build *build)
 	return 0;
 }
 
+/* An operator's override of a rule's mode, else the configured one. */
+static enum config_rule_mode rule_mode(const struct model_world *world, const struct config_rule *rule)
+{
+	for (size_t i = 0; world && i < world->overrides_count; i++)
+		if (!strcmp(world->overrides[i].rule, rule->name))
+			return world->overrides[i].mode;
+	return rule->mode;
+}
+
 static int build_rules(struct build *build)
 {
 	const struct config_filter *from = &build->config->filter;
@@ -288,12 +292,9 @@ static int build_rules(struct build *build)
 	model->rules_count = from->rules_count;
 	for (size_t i = 0; i < from->rules_count; i++) {
 		struct model_rule *rule = &model->rules[i];
-		int mode = -1;
 
 		memcpy(rule->name, from->rules[i].name, sizeof(rule->name));
-		if (world && world->rule_mode)
-			mode = world->rule_mode(world->arg, rule->name);
-		rule->mode = mode < 0 ? from->rules[i].mode : (enum config_rule_mode)mode;
+		rule->mode = rule_mode(world, &from->rules[i]);
 		rule->id = keep_id(build, MODEL_RULE, rule->name);
 	}
 	return 0;

@@ -15,6 +15,13 @@
 
 enum model_kind { MODEL_SERVICE = 0, MODEL_BACKEND, MODEL_LIMIT, MODEL_RULE, MODEL_KINDS };
 
+/* Where the ids of a kind are among the names. */
+struct model_kind_range {
+	const char *noun, *capacity; /* for messages */
+	uint32_t base, ids;	     /* entries base .. base + ids - 1 of the names; id 0 is none */
+};
+extern const struct model_kind_range model_kinds[MODEL_KINDS];
+
 /* Names to stable ids. A registry is an array of WEIR_NAMES_TOTAL entries in the layout of maps/object.h. Ids keep
  * their meaning for as long as the registry is kept. */
 struct model_registry {
@@ -81,9 +88,16 @@ struct model_rule {
 	char name[WEIR_NAME_MAX];
 };
 
+/* What an operator made of a rule. */
+struct model_override {
+	char rule[WEIR_NAME_MAX];
+	enum config_rule_mode mode;
+};
+
 /* What the filter is made of beside the configuration. All borrowed; must outlive the model. */
 struct model_filter {
-	struct prefixes *const *contents; /* [config->sets_count]; NULL, also of one set: nothing is in it */
+	struct prefixes *const *contents; /* [config->sets_count]; NULL, also of one set: what is written
+					   * in the configuration, nothing of a list */
 	const uint32_t *ifindexes;	  /* [config->interfaces_count]; NULL, or 0: not there */
 	int64_t realtime_ns;		  /* one moment by both clocks: rules expire at a date, by the other clock */
 	uint64_t monotonic_ns;
@@ -112,8 +126,8 @@ struct model_world {
 	int (*source_towards)(void *arg, const struct addr *to, struct addr *source);
 	void *arg;
 	const struct model_filter *filter; /* may be NULL: the lists are empty */
-	/* An operator's override of a rule's mode, or -1; may be NULL. */
-	int (*rule_mode)(void *arg, const char *rule);
+	const struct model_override *overrides;
+	size_t overrides_count;
 	/* Ids that must not be reused, may be NULL. */
 	bool (*in_use)(void *arg, enum model_kind kind, uint32_t id);
 };

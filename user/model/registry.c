@@ -5,10 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct kind_range {
-	const char *noun, *capacity;
-	uint32_t base, ids;
-} kind_ranges[] = {
+const struct model_kind_range model_kinds[MODEL_KINDS] = {
 	[MODEL_SERVICE] = {"service", "WEIR_MAX_SERVICES", WEIR_NAMES_SERVICES, WEIR_MAX_SERVICES},
 	[MODEL_BACKEND] = {"backend", "WEIR_MAX_BACKENDS", WEIR_NAMES_BACKENDS, WEIR_MAX_BACKENDS},
 	[MODEL_LIMIT] = {"limit", "WEIR_MAX_LIMITS", WEIR_NAMES_LIMITS, WEIR_MAX_LIMITS},
@@ -17,9 +14,9 @@ static const struct kind_range {
 
 uint32_t model_registry_find(const struct model_registry *registry, enum model_kind kind, const char *name)
 {
-	const struct weir_name *names = registry->names + kind_ranges[kind].base;
+	const struct weir_name *names = registry->names + model_kinds[kind].base;
 
-	for (uint32_t id = 1; id < kind_ranges[kind].ids; id++)
+	for (uint32_t id = 1; id < model_kinds[kind].ids; id++)
 		if (names[id].used && strncmp(names[id].name, name, WEIR_NAME_MAX) == 0)
 			return id;
 	return 0;
@@ -27,7 +24,7 @@ uint32_t model_registry_find(const struct model_registry *registry, enum model_k
 
 const char *model_registry_name(const struct model_registry *registry, enum model_kind kind, uint32_t id)
 {
-	const struct kind_range *range = &kind_ranges[kind];
+	const struct model_kind_range *range = &model_kinds[kind];
 
 	if (id == 0 || id >= range->ids || !registry->names[range->base + id].used)
 		return NULL;
@@ -38,7 +35,7 @@ const char *model_registry_name(const struct model_registry *registry, enum mode
 static uint32_t pick_id(const struct model_registry *registry, enum model_kind kind,
 			bool (*in_use)(void *arg, enum model_kind kind, uint32_t id), void *arg)
 {
-	const struct kind_range *range = &kind_ranges[kind];
+	const struct model_kind_range *range = &model_kinds[kind];
 
 	for (uint32_t id = 1; id < range->ids; id++)
 		if (!registry->names[range->base + id].used)
@@ -53,7 +50,7 @@ int model_registry_assign(struct model_registry *registry, enum model_kind kind,
 			  bool (*in_use)(void *arg, enum model_kind kind, uint32_t id), void *arg, uint32_t *id,
 			  bool *fresh, struct problem *problem)
 {
-	const struct kind_range *range = &kind_ranges[kind];
+	const struct model_kind_range *range = &model_kinds[kind];
 	size_t length = strlen(name);
 	struct weir_name *entry;
 	uint32_t found;

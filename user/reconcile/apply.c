@@ -48,24 +48,11 @@ static int apply_start(struct apply *apply, const struct reconcile *reconcile)
 /* An id whose use is not known is taken for used. */
 static bool apply_is_used(void *arg, enum model_kind kind, uint32_t id)
 {
-	static const uint32_t bases[] = {
-		[MODEL_SERVICE] = WEIR_NAMES_SERVICES,
-		[MODEL_BACKEND] = WEIR_NAMES_BACKENDS,
-		[MODEL_LIMIT] = WEIR_NAMES_LIMITS,
-		[MODEL_RULE] = WEIR_NAMES_RULES,
-	};
 	struct apply *apply = arg;
 
 	if (!apply->used)
 		apply->used = ids_in_use(apply->reconcile->kernel);
-	return !apply->used || apply->used[bases[kind] + id];
-}
-
-static int apply_rule_mode(void *arg, const char *name)
-{
-	const struct apply *apply = arg;
-
-	return rules_mode(apply->reconcile, name);
+	return !apply->used || apply->used[model_kinds[kind].base + id];
 }
 
 /* What was known under the id was of another backend. */
@@ -88,7 +75,8 @@ static int apply_build(struct apply *apply, const struct config *config, const s
 	const struct model_world world = {
 		.states = apply->states,
 		.filter = filter,
-		.rule_mode = apply_rule_mode,
+		.overrides = apply->reconcile->overrides,
+		.overrides_count = apply->reconcile->overrides_count,
 		.in_use = apply_is_used,
 		.arg = apply,
 	};

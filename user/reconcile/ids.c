@@ -3,6 +3,7 @@
 #include "parts.h"
 #include "../base/scope.h"
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 int ids_open(struct reconcile *reconcile, struct problem *problem)
@@ -26,30 +27,35 @@ int ids_open(struct reconcile *reconcile, struct problem *problem)
 		     : 0;
 }
 
+const enum kernel_map reconcile_count_maps[MODEL_KINDS] = {
+	[MODEL_SERVICE] = KERNEL_MAP_count_service,
+	[MODEL_BACKEND] = KERNEL_MAP_count_backend,
+	[MODEL_LIMIT] = KERNEL_MAP_count_limit,
+	[MODEL_RULE] = KERNEL_MAP_count_rule,
+};
+
+static enum model_kind ids_kind_of(uint32_t index)
+{
+	enum model_kind kind = 0;
+
+	while (index >= model_kinds[kind].base + model_kinds[kind].ids)
+		kind++;
+	return kind;
+}
+
 static int ids_write_one(struct reconcile *reconcile, uint32_t index, const struct weir_name *name,
 			 const struct weir_backend_state *states)
 {
 	struct kernel *kernel = reconcile->kernel;
-	int error;
+	enum model_kind kind = ids_kind_of(index);
+	enum kernel_map counts = reconcile_count_maps[kind];
+	uint32_t id = index - model_kinds[kind].base;
+	int error = kernel_map_zero(kernel_map_fd(kernel, counts), id, kernel_maps[counts].value_size / sizeof(__u64));
 
-	if (index >= WEIR_NAMES_RULES) {
-		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_rule), index - WEIR_NAMES_RULES,
-					sizeof(struct weir_rule_count) / sizeof(__u64));
-	} else if (index >= WEIR_NAMES_LIMITS) {
-		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_limit), index - WEIR_NAMES_LIMITS,
-					sizeof(struct weir_limit_count) / sizeof(__u64));
-	} else if (index >= WEIR_NAMES_BACKENDS) {
-		uint32_t id = index - WEIR_NAMES_BACKENDS;
-
-		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_backend), id,
-					sizeof(struct weir_flow_count) / sizeof(__u64));
-		if (!error)
-			error = kernel_map_put(kernel_map_fd(kernel, KERNEL_MAP_backend_state), &id, &states[id]);
+	if (!error && kind == MODEL_BACKEND) {
+		error = kernel_map_put(kernel_map_fd(kernel, KERNEL_MAP_backend_state), &id, &states[id]);
 		if (!error)
 			reconcile->states[id] = states[id];
-	} else {
-		error = kernel_map_zero(kernel_map_fd(kernel, KERNEL_MAP_count_service), index - WEIR_NAMES_SERVICES,
-					sizeof(struct weir_flow_count) / sizeof(__u64));
 	}
 	if (!error)
 		error = kernel_map_put(kernel_map_fd(kernel, KERNEL_MAP_names), &index, name);
@@ -74,21 +80,32 @@ int ids_write(struct reconcile *reconcile, const struct weir_name *names, const 
 	return 0;
 }
 
-static int ids_mark_services(int fd, bool *used)
+/* Services, limits and rules have their id in front. */
+_Static_assert(offsetof(struct weir_service, id) == 0 && offsetof(struct weir_limit, id) == 0 &&
+		       offsetof(struct weir_rule, id) == 0,
+	       "the id is the first word");
+
+static int ids_mark_first_words(int fd, enum model_kind kind, bool *used)
 {
-	struct weir_service service;
+	union {
+		uint32_t id;
+		struct weir_service service;
+		struct weir_limit limit;
+		struct weir_rule rule;
+	} value;
 	unsigned int entries;
 	int error = kernel_map_entries(fd, &entries);
 
 	for (uint32_t i = 0; !error && i < entries; i++) {
-		error = kernel_map_get(fd, &i, &service);
-		if (!error && service.id < WEIR_MAX_SERVICES)
-			used[WEIR_NAMES_SERVICES + service.id] = true;
+		error = kernel_map_get(fd, &i, &value);
+		if (!error && value.id < model_kinds[kind].ids)
+			used[model_kinds[kind].base + value.id] = true;
 	}
 	return error;
 }
 
-static int ids_mark_backends(int fd, bool *used)
+/* A backend's index is its id. */
+static int ids_mark_indexes(int fd, enum model_kind kind, bool *used)
 {
 	struct weir_backend backend;
 	unsigned int entries;
@@ -97,35 +114,7 @@ static int ids_mark_backends(int fd, bool *used)
 	for (uint32_t i = 0; !error && i < entries; i++) {
 		error = kernel_map_get(fd, &i, &backend);
 		if (!error && backend.forward)
-			used[WEIR_NAMES_BACKENDS + i] = true;
-	}
-	return error;
-}
-
-static int ids_mark_limits(int fd, bool *used)
-{
-	struct weir_limit limit;
-	unsigned int entries;
-	int error = kernel_map_entries(fd, &entries);
-
-	for (uint32_t i = 0; !error && i < entries; i++) {
-		error = kernel_map_get(fd, &i, &limit);
-		if (!error && limit.id < WEIR_MAX_LIMITS)
-			used[WEIR_NAMES_LIMITS + limit.id] = true;
-	}
-	return error;
-}
-
-static int ids_mark_rules(int fd, bool *used)
-{
-	struct weir_rule rule;
-	unsigned int entries;
-	int error = kernel_map_entries(fd, &entries);
-
-	for (uint32_t i = 0; !error && i < entries; i++) {
-		error = kernel_map_get(fd, &i, &rule);
-		if (!error && rule.id < WEIR_MAX_RULE_IDS)
-			used[WEIR_NAMES_RULES + rule.id] = true;
+			used[model_kinds[kind].base + i] = true;
 	}
 	return error;
 }
@@ -134,24 +123,24 @@ bool *ids_in_use(const struct kernel *kernel)
 {
 	static const struct {
 		enum kernel_map map;
-		int (*mark)(int fd, bool *used);
-	} kinds[] = {
-		{KERNEL_MAP_services, ids_mark_services},
-		{KERNEL_MAP_backends, ids_mark_backends},
-		{KERNEL_MAP_limits, ids_mark_limits},
-		{KERNEL_MAP_rules, ids_mark_rules},
+		int (*mark)(int fd, enum model_kind kind, bool *used);
+	} kinds[MODEL_KINDS] = {
+		[MODEL_SERVICE] = {KERNEL_MAP_services, ids_mark_first_words},
+		[MODEL_BACKEND] = {KERNEL_MAP_backends, ids_mark_indexes},
+		[MODEL_LIMIT] = {KERNEL_MAP_limits, ids_mark_first_words},
+		[MODEL_RULE] = {KERNEL_MAP_rules, ids_mark_first_words},
 	};
 	AUTO_FREE bool *used = calloc(WEIR_NAMES_TOTAL, sizeof(*used));
 
 	if (!used)
 		return NULL;
-	for (size_t i = 0; i < WEIR_BANKS * ARRAY_SIZE(kinds); i++) {
-		unsigned int bank = (unsigned int)(i / ARRAY_SIZE(kinds));
-		AUTO_CLOSE int fd = kernel_bank_open(kernel, kinds[i % ARRAY_SIZE(kinds)].map, bank);
+	for (unsigned int i = 0; i < WEIR_BANKS * MODEL_KINDS; i++) {
+		enum model_kind kind = i % MODEL_KINDS;
+		AUTO_CLOSE int fd = kernel_bank_open(kernel, kinds[kind].map, i / MODEL_KINDS);
 
 		if (fd == -ENOENT)
 			continue;
-		if (fd < 0 || kinds[i % ARRAY_SIZE(kinds)].mark(fd, used))
+		if (fd < 0 || kinds[kind].mark(fd, kind, used))
 			return NULL;
 	}
 	return TAKE_PTR(used);

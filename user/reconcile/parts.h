@@ -41,12 +41,6 @@ struct ring_route {
 	uint64_t since_ms;
 };
 
-/* What an operator made of a rule. */
-struct rule_override {
-	char name[WEIR_NAME_MAX];
-	enum config_rule_mode mode;
-};
-
 struct reconcile {
 	struct kernel *kernel;
 	char state_path[4096]; /* empty: no state file */
@@ -56,7 +50,7 @@ struct reconcile {
 	struct weir_backend_state *states; /* as in the kernel's table */
 	struct ban_store bans;		   /* as in the kernel's tables */
 	uint64_t next_end_ns;		   /* when the next entry ends; 0: never */
-	struct rule_override *overrides;
+	struct model_override *overrides;  /* of rules */
 	size_t overrides_count;
 	struct config *config;
 	struct model *model;
@@ -114,9 +108,6 @@ int ids_write(struct reconcile *reconcile, const struct weir_name *names, const 
 /* The ids that either bank uses: true at index WEIR_NAMES_* + id. NULL: no memory, or not readable. */
 bool *ids_in_use(const struct kernel *kernel);
 
-/* rules.c: the override of a rule's mode, or -1. */
-int rules_mode(const struct reconcile *reconcile, const char *name);
-
 /* state.c: the state file. */
 struct state_backend {
 	char name[WEIR_NAME_MAX];
@@ -127,7 +118,7 @@ struct state {
 	size_t bans_count;
 	struct state_backend *backends;
 	size_t backends_count;
-	struct rule_override *rules;
+	struct model_override *rules;
 	size_t rules_count;
 };
 /* What the file says; nothing when there is none, or when it is damaged (then it is kept aside, and told). */

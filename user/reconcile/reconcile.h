@@ -13,6 +13,9 @@
 
 struct reconcile;
 
+/* Where what has a stable id is counted. */
+extern const enum kernel_map reconcile_count_maps[MODEL_KINDS];
+
 /* The words for enum weir_health and enum weir_admin, by number. */
 #define RECONCILE_HEALTHS 3
 #define RECONCILE_ADMINS  3
@@ -28,8 +31,8 @@ int reconcile_open(struct kernel *kernel, const char *state_directory, struct re
 void reconcile_close(struct reconcile *reconcile);
 
 /* Builds the model and the image of config, writes them to the bank that is not live, reads them back and flips.
- * config is taken over on success (freed by reconcile later); untouched on failure. filter (may be NULL: all sets are
- * empty) must stay until the next apply, or renewal of the filter, that succeeds. */
+ * config is taken over on success (freed by reconcile later); untouched on failure. filter (may be NULL: nothing of
+ * lists) must stay until the next apply, or renewal of the filter, that succeeds. */
 int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
 		    struct problem *problem);
 /* The live configuration with another filter, as a new generation. */

@@ -199,17 +199,14 @@ static void rings_switch(struct reconcile *reconcile, const struct model *next, 
 	}
 }
 
-static int rings_rule_mode(void *arg, const char *name)
-{
-	return rules_mode(arg, name);
-}
-
 int rings_refresh(struct reconcile *reconcile, struct problem *problem)
 {
-	const struct model_world world = {.states = reconcile->states,
-					  .filter = reconcile->model->filter,
-					  .rule_mode = rings_rule_mode,
-					  .arg = reconcile};
+	const struct model_world world = {
+		.states = reconcile->states,
+		.filter = reconcile->model->filter,
+		.overrides = reconcile->overrides,
+		.overrides_count = reconcile->overrides_count,
+	};
 	struct model *next = NULL;
 	bool *replaced = NULL;
 	int error;

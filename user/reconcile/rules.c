@@ -6,24 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-static struct rule_override *find_override(const struct reconcile *reconcile, const char *name)
-{
-	for (size_t i = 0; i < reconcile->overrides_count; i++)
-		if (!strcmp(reconcile->overrides[i].name, name))
-			return &reconcile->overrides[i];
-	return NULL;
-}
-
-int rules_mode(const struct reconcile *reconcile, const char *name)
-{
-	const struct rule_override *override = find_override(reconcile, name);
-
-	return override ? (int) override->mode : -1;
-}
-
 int reconcile_rule_override(const struct reconcile *reconcile, const char *rule)
 {
-	return rules_mode(reconcile, rule);
+	for (size_t i = 0; i < reconcile->overrides_count; i++)
+		if (!strcmp(reconcile->overrides[i].rule, rule))
+			return (int)reconcile->overrides[i].mode;
+	return -1;
 }
 
 static int refuse_name(const struct reconcile *reconcile, const char *name, struct problem *problem)
@@ -49,16 +37,16 @@ static int refuse_name(const struct reconcile *reconcile, const char *name, stru
 }
 
 /* The overrides with another mode for the rule. NULL: no memory. */
-static struct rule_override *changed(const struct reconcile *reconcile, const char *name, int mode, size_t *count)
+static struct model_override *changed(const struct reconcile *reconcile, const char *name, int mode, size_t *count)
 {
-	struct rule_override *next = calloc(reconcile->overrides_count + 1, sizeof(*next));
+	struct model_override *next = calloc(reconcile->overrides_count + 1, sizeof(*next));
 	size_t used = 0;
 
 	for (size_t i = 0; next && i < reconcile->overrides_count; i++)
-		if (strcmp(reconcile->overrides[i].name, name) != 0)
+		if (strcmp(reconcile->overrides[i].rule, name) != 0)
 			next[used++] = reconcile->overrides[i];
 	if (next && mode >= 0) {
-		snprintf(next[used].name, sizeof(next[used].name), "%s", name);
+		snprintf(next[used].rule, sizeof(next[used].rule), "%s", name);
 		next[used++].mode = (enum config_rule_mode)mode;
 	}
 	*count = used;
@@ -67,7 +55,7 @@ static struct rule_override *changed(const struct reconcile *reconcile, const ch
 
 int reconcile_rule_mode(struct reconcile *reconcile, const char *rule, int mode, struct problem *problem)
 {
-	struct rule_override *before = reconcile->overrides, *next;
+	struct model_override *before = reconcile->overrides, *next;
 	size_t before_count = reconcile->overrides_count, count;
 	bool exists = false;
 	int error;

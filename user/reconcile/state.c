@@ -42,7 +42,7 @@ static bool state_read_ban(json_t *from, struct reconcile_ban *ban)
 	return true;
 }
 
-static bool state_read_rule(json_t *from, struct rule_override *rule)
+static bool state_read_rule(json_t *from, struct model_override *rule)
 {
 	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
 	const char *name, *mode;
@@ -51,9 +51,9 @@ static bool state_read_rule(json_t *from, struct rule_override *rule)
 	if (json_unpack(from, "{s:s, s:s}", "name", &name, "mode", &mode))
 		return false;
 	index = state_word(mode, modes, ARRAY_SIZE(modes));
-	if (index < 0 || !*name || strlen(name) >= sizeof(rule->name))
+	if (index < 0 || !*name || strlen(name) >= sizeof(rule->rule))
 		return false;
-	memcpy(rule->name, name, strlen(name) + 1);
+	memcpy(rule->rule, name, strlen(name) + 1);
 	rule->mode = (enum config_rule_mode)index;
 	return true;
 }
@@ -211,7 +211,7 @@ static void state_write_rules(const struct reconcile *reconcile, struct state_wr
 	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
 
 	for (size_t i = 0; i < reconcile->overrides_count; i++)
-		state_append(writer, json_pack("{s:s, s:s}", "name", reconcile->overrides[i].name, "mode",
+		state_append(writer, json_pack("{s:s, s:s}", "name", reconcile->overrides[i].rule, "mode",
 					       modes[reconcile->overrides[i].mode]));
 }
 

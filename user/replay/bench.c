@@ -65,18 +65,10 @@ static int bench_read_sets(struct replay_bench *bench, const struct config *conf
 	struct sets *sets = NULL;
 	int error = sets_open(NULL, &sets);
 
-	if (!error)
-		error = sets_read(sets, config, &bench->contents, NULL, NULL, problem);
+	if (error)
+		return problem_set(problem, error, "out of memory");
+	error = sets_filter_open(sets, config, &bench->filter, NULL, NULL, problem);
 	sets_close(sets);
-	bench->ifindexes = error ? NULL : calloc(config->interfaces_count ?: 1, sizeof(*bench->ifindexes));
-	for (size_t i = 0; bench->ifindexes && i < config->interfaces_count; i++)
-		bench->ifindexes[i] = if_nametoindex(config->interfaces[i].name);
-	bench->filter = (struct model_filter){
-		.contents = bench->contents.contents,
-		.ifindexes = bench->ifindexes,
-		.realtime_ns = clock_read_ns(CLOCK_REALTIME),
-		.monotonic_ns = (uint64_t)clock_read_ns(CLOCK_MONOTONIC),
-	};
 	return error;
 }
 
@@ -98,7 +90,7 @@ static int bench_fill(struct replay_bench *bench, const char *path, struct probl
 		}
 		error = bench_read_sets(bench, config, problem);
 		if (!error)
-			error = reconcile_apply(bench->reconcile, config, &bench->filter, problem);
+			error = reconcile_apply(bench->reconcile, config, &bench->filter->model, problem);
 		if (error)
 			config_free(config);
 	}
@@ -160,8 +152,7 @@ void replay_bench_close(struct replay_bench *bench)
 		reconcile_close(bench->reconcile);
 	if (bench->kernel)
 		kernel_free(bench->kernel);
-	sets_contents_clear(&bench->contents);
-	free(bench->ifindexes);
+	sets_filter_close(bench->filter);
 	free(bench->rules);
 	free(bench);
 }

@@ -14,10 +14,8 @@ struct bench_rules {
 
 struct replay_bench {
 	struct kernel *kernel;
-	struct reconcile *reconcile;   /* NULL over live tables */
-	struct sets_contents contents; /* of the configuration's sets */
-	uint32_t *ifindexes;	       /* as config.interfaces */
-	struct model_filter filter;
+	struct reconcile *reconcile; /* NULL over live tables */
+	struct sets_filter *filter;  /* of the configuration; NULL over live tables */
 	struct bench_rules *rules;
 	uint32_t ifindex; /* where packets come in unless told otherwise */
 	bool stateful;

@@ -14,9 +14,8 @@
 
 struct list {
 	char name[WEIR_NAME_MAX];
-	char path[PATH_MAX]; /* a set that gets another file is another list */
-	struct sets_state state;
-	struct prefixes *good;		  /* state.good, owned */
+	char path[PATH_MAX];		  /* a set that gets another file is another list */
+	struct sets_state state;	  /* owns good */
 	struct feeds_fingerprint refused; /* of the version that why is about */
 	uint64_t looked_ms;		  /* when it was last looked at; 0: not yet */
 	uint16_t max_change_percent;	  /* what it was last judged by; by other measures it is read again */
@@ -74,7 +73,7 @@ void sets_close(struct sets *sets)
 	if (!sets)
 		return;
 	for (size_t i = 0; i < sets->count; i++)
-		prefixes_release(sets->lists[i].good);
+		prefixes_release(sets->lists[i].state.good);
 	free(sets->lists);
 	free(sets);
 }
@@ -125,25 +124,26 @@ static bool kept_path(const struct sets *sets, const struct list *list, char out
 					    (unsigned long long)hash_text(list->path)) < PATH_MAX;
 }
 
-/* Equal contents stay the same object: so others see from the pointer whether they have what is in the set now. */
-static void take(struct sets *sets, struct list *list, struct prefixes *fresh, const struct teller *to)
+/* Equal contents stay the same object: so others see from the pointer whether they have what is in the set now. Returns
+ * whether they are others. */
+static bool take(struct sets *sets, struct list *list, struct prefixes *fresh, const struct teller *to)
 {
 	struct problem problem = {};
+	bool is_same = list->state.good && prefixes_equal(list->state.good, fresh);
 	char path[PATH_MAX];
 
-	if (list->good && prefixes_equal(list->good, fresh)) {
+	if (is_same) {
 		prefixes_release(fresh);
-		fresh = list->good;
 	} else {
-		prefixes_release(list->good);
+		prefixes_release(list->state.good);
+		list->state.good = fresh;
 	}
-	list->good = fresh;
-	list->state.good = fresh;
 	list->state.restored = list->state.held = false;
-	list->state.read_s = clock_read_ns(CLOCK_REALTIME) / 1000000000;
+	list->state.read_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S;
 	*list->state.why = '\0';
-	if (kept_path(sets, list, path) && feeds_store(path, fresh, &problem))
+	if (kept_path(sets, list, path) && feeds_store(path, list->state.good, &problem))
 		tell(to, "set \"%s\": its last good version cannot be kept: %s", list->name, problem.text);
+	return !is_same;
 }
 
 static void tell_repairs(const struct list *list, const struct teller *to)
@@ -176,13 +176,13 @@ static void refuse(struct list *list, const struct feeds_fingerprint *version, c
 		tell(to, "set \"%s\": %s", list->name, problem->text);
 	else
 		tell(to, "set \"%s\": %s; the last good version, of %zu prefixes, stays in use", list->name,
-		     problem->text, prefixes_count(list->good));
+		     problem->text, prefixes_count(list->state.good));
 }
 
 /* Whether the file has the version that is in use, or the one that was refused by the same measures. */
 static bool is_known(struct list *list, const struct config_set *set)
 {
-	if (!list->good || list->strict != set->strict || list->max_change_percent != set->max_change_percent)
+	if (!list->state.good || list->strict != set->strict || list->max_change_percent != set->max_change_percent)
 		return false;
 	if (!feeds_changed(list->path, &list->state.report.fingerprint)) {
 		list->state.held = false; /* it was away, and is back */
@@ -200,14 +200,15 @@ static int look(struct sets *sets, const struct config_set *set, struct list *li
 	const struct feeds_options options = {.strict = set->strict};
 	struct feeds_report report = {};
 	struct prefixes *fresh = NULL;
-	int error, changed;
+	bool changed;
+	int error;
 
 	if (!accept && is_known(list, set))
 		return 0;
 	list->strict = set->strict;
 	list->max_change_percent = set->max_change_percent;
 	error = feeds_load(list->path, &options, &fresh, &report, problem);
-	if (error && !list->good)
+	if (error && !list->state.good)
 		return error;
 	if (error == -EAGAIN)
 		return 0; /* somebody writes to it: the next look will find it whole */
@@ -217,14 +218,14 @@ static int look(struct sets *sets, const struct config_set *set, struct list *li
 		refuse(list, &version, problem, false, to);
 		return 0;
 	}
-	if (list->good && !accept && feeds_judge_change(list->good, fresh, set->max_change_percent, problem)) {
+	if (list->state.good && !accept &&
+	    feeds_judge_change(list->state.good, fresh, set->max_change_percent, problem)) {
 		refuse(list, &report.fingerprint, problem, true, to);
 		prefixes_release(fresh);
 		return 0;
 	}
-	changed = !list->good || !prefixes_equal(list->good, fresh);
 	list->state.report = report;
-	take(sets, list, fresh, to);
+	changed = take(sets, list, fresh, to);
 	tell_repairs(list, to);
 	return changed;
 }
@@ -233,9 +234,8 @@ static int restore(const struct sets *sets, struct list *list)
 {
 	struct problem problem = {};
 	char path[PATH_MAX];
-	int error = kept_path(sets, list, path) ? feeds_restore(path, &list->good, &problem) : -ENOENT;
+	int error = kept_path(sets, list, path) ? feeds_restore(path, &list->state.good, &problem) : -ENOENT;
 
-	list->state.good = list->good;
 	list->state.restored = !error;
 	return error;
 }
@@ -251,7 +251,7 @@ static int open_list(struct sets *sets, const struct config_set *set, struct lis
 		list = add_list(sets, set);
 	if (!list)
 		return -ENOMEM;
-	if (!list->good)
+	if (!list->state.good)
 		restore(sets, list); /* what the file says must be able to follow what it said before the start */
 	error = look(sets, set, list, false, to, problem);
 	*out = list;
@@ -261,10 +261,8 @@ static int open_list(struct sets *sets, const struct config_set *set, struct lis
 static int read_inline(const struct config_set *set, struct prefixes **out)
 {
 	struct prefixes_builder builder = {};
-	int error = 0;
+	int error = prefixes_add_all(&builder, set->prefixes, set->prefixes_count);
 
-	for (size_t i = 0; i < set->prefixes_count && !error; i++)
-		error = prefixes_add(&builder, &set->prefixes[i]);
 	if (!error)
 		error = prefixes_finish(&builder, out);
 	prefixes_builder_free(&builder);
@@ -281,7 +279,7 @@ static int read_set(struct sets *sets, const struct config_set *set, struct pref
 		return read_inline(set, out);
 	error = open_list(sets, set, &list, to, problem);
 	if (!error)
-		*out = prefixes_share(list->good);
+		*out = prefixes_share(list->state.good);
 	return error;
 }
 
@@ -352,7 +350,7 @@ static void forget_unwanted(struct sets *sets, const struct config *config)
 		}
 		if (kept_path(sets, &sets->lists[i], path))
 			unlink(path);
-		prefixes_release(sets->lists[i].good);
+		prefixes_release(sets->lists[i].state.good);
 	}
 	sets->count = kept;
 }
@@ -368,7 +366,7 @@ int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms
 		struct list *list = set->kind == CONFIG_SET_FILE ? find_list(sets, set) : NULL;
 		struct problem problem = {};
 
-		if (!list || !list->good)
+		if (!list || !list->state.good)
 			continue;
 		if (!list->looked_ms)
 			list->looked_ms = now_ms;

@@ -10,6 +10,7 @@
 
 #include "../config/config.h"
 #include "../feeds/feeds.h"
+#include "../model/model.h"
 
 struct sets;
 
@@ -34,6 +35,19 @@ typedef void sets_warn(void *arg, const char *sentence);
 int sets_read(struct sets *sets, const struct config *config, struct sets_contents *out, sets_warn *warn, void *arg,
 	      struct problem *problem);
 
+/* What a generation's filter is made of beside the configuration: the contents of its sets, the numbers that its
+ * interfaces have on this host, and the time. */
+struct sets_filter {
+	struct sets_contents contents;
+	uint32_t *ifindexes;	   /* as config.interfaces; 0: not there */
+	struct model_filter model; /* of these */
+};
+
+/* As sets_read. The caller closes *out, after the model that was built of it. */
+int sets_filter_open(struct sets *sets, const struct config *config, struct sets_filter **out, sets_warn *warn,
+		     void *arg, struct problem *problem);
+void sets_filter_close(struct sets_filter *filter);
+
 /* Looks at the files that are due by their refresh time, and forgets what the live configuration, which config must be,
  * does not name. 1: at least one of the contents is another now, 0: none is. Each
  * failure is told once, until it is another or over. now_ms is of a monotonic clock. */
@@ -45,12 +59,12 @@ int sets_renew(struct sets *sets, const struct config *config, const char *name,
 
 /* What is known of a set of a file. */
 struct sets_state {
-	const struct prefixes *good; /* NULL: none yet; the same object for as long as its contents are the same */
-	struct feeds_report report;  /* of good; zero when it comes from the state directory */
-	bool restored;		     /* good comes from the state directory: this version of the file was not read */
-	bool held;		     /* the file has a version that may not follow */
-	char why[1024];		     /* the file's version is not in use; empty: it is */
-	int64_t read_s;		     /* CLOCK_REALTIME when good was read */
+	struct prefixes *good;	    /* NULL: none yet; the same object for as long as its contents are the same */
+	struct feeds_report report; /* of good; zero when it comes from the state directory */
+	bool restored;		    /* good comes from the state directory: this version of the file was not read */
+	bool held;		    /* the file has a version that may not follow */
+	char why[1024];		    /* the file's version is not in use; empty: it is */
+	int64_t read_s;		    /* CLOCK_REALTIME when good was read */
 };
 /* NULL: not known. Until the next call that reads. */
 const struct sets_state *sets_find(const struct sets *sets, const struct config_set *set);
