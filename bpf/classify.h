@@ -2,8 +2,8 @@
 /*
  * The class of an address: which sets hold it. maps/filter.h says how the tables are laid out.
  *
- * The searches are global functions, which the verifier checks once by themselves. They are called only while sets
- * hold addresses of the family.
+ * The search by prefix length is a global function, which the verifier checks once by itself. A table that is not there
+ * is an empty one.
  */
 #ifndef WEIR_BPF_CLASSIFY_H
 #define WEIR_BPF_CLASSIFY_H
@@ -143,8 +143,7 @@ static __always_inline __u32 classify6(__u32 bank, __u64 high, __u64 low)
 	return found ? found & 0xffff : top->class;
 }
 
-/* The class of an address: its words in network order, the first of each two in the upper half. A table that is not
- * there is an empty one. */
+/* The class of an address: its words in network order, the first of each two in the upper half. */
 static __always_inline __u32 classify(__u32 bank, __u32 family, __u64 high, __u64 low)
 {
 	return family == WEIR_IPV4 ? classify4(bank, bpf_ntohl(high >> 32)) : classify6(bank, high, low);

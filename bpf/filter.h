@@ -12,9 +12,8 @@
 #include "answer.h"
 #include "classify.h"
 
-/* No rule, and the default is drop. The actions from FILTER_ENDS on end the packet's way. */
-#define FILTER_DEFAULT_DROP 15
-#define FILTER_ENDS	    WEIR_ACTION_DROP
+/* The actions from here on end the packet's way. */
+#define FILTER_ENDS WEIR_ACTION_DROP
 
 /* Where Linux begins to choose ports by itself (ip_local_port_range). */
 #define FILTER_EPHEMERAL_PORT 32768
@@ -177,8 +176,7 @@ static __always_inline bool filter_has_expired(const struct weir_rule *rule)
 	return rule->expires_ns <= (t ? t->now_ns : bpf_ktime_get_ns());
 }
 
-/* Counts the rules of one word of the AND in order: of those that act the first, which is the result; of the shadows
- * all before number until. */
+/* Of the rules of one word of the AND in order: the first that acts; or counts the shadows before number until. */
 __noinline __u64 filter_count_word(__u32 bank, __u32 word, __u32 shadows, __u32 until)
 {
 	struct weir_question *q = filter_question();
@@ -230,21 +228,20 @@ static __always_inline __u64 filter_rule(struct weir_question *q, const struct w
 {
 	__u64 found;
 
-	if (!filter_and_first(q, f, bank))
+	if (!f->rules || !filter_and_first(q, f, bank))
 		return 0;
-	if (!f->shadows && f->used)
+	if (!f->shadows)
 		return filter_search(q, bank, 0, WEIR_MAX_RULES);
 	filter_and_line(bank, 0, 0);
 	FILTER_AFTER_CALL();
 	found = filter_search(q, bank, 0, WEIR_MAX_RULES);
-	if (!f->shadows)
-		return found;
 	filter_and_line(bank, 0, 1);
 	FILTER_AFTER_CALL();
 	filter_search(q, bank, 1, found ? WEIR_FOUND_NUMBER(found) : WEIR_MAX_RULES);
 	return found;
 }
 
+/* The rule that acts, WEIR_FOUND_DEFAULT_DROP, or 0. */
 __noinline __u64 filter_decide(__u32 bank)
 {
 	struct weir_question *q = filter_question();
@@ -255,7 +252,7 @@ __noinline __u64 filter_decide(__u32 bank)
 		return 0;
 	found = filter_rule(q, f, bank);
 	if (!found && f->default_action == WEIR_ACTION_DROP)
-		return (__u64)FILTER_DEFAULT_DROP << 28;
+		return WEIR_FOUND_DEFAULT_DROP;
 	return found;
 }
 
@@ -343,7 +340,7 @@ static __always_inline bool filter_may_answer(struct packet *p)
 
 static __always_inline enum step filter_act(struct packet *p, __u64 found)
 {
-	if (WEIR_FOUND_ACTION(found) == FILTER_DEFAULT_DROP) {
+	if (found == WEIR_FOUND_DEFAULT_DROP) {
 		if (filter_is_reply(p->ctx))
 			return packet_decide(p, WEIR_PASS, WEIR_REASON_REPLY);
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_DEFAULT);

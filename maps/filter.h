@@ -155,6 +155,8 @@ enum weir_dimension {
 #define WEIR_FOUND(number, rule)                                                                                       \
 	(1ULL << 47 | (__u64)(rule)->allows << 40 | (__u64)(rule)->limit << 32 | (__u64)(rule)->action << 28 |         \
 	 (__u64)((rule)->id & 0xffff) << 12 | ((number)&0xfff))
+/* What comes of no rule, as the action of one: above every enum weir_action. */
+#define WEIR_FOUND_DEFAULT_DROP	 (15ULL << 28)
 #define WEIR_FOUND_NUMBER(found) ((found)&0xfff)
 #define WEIR_FOUND_ID(found)	 ((found) >> 12 & 0xffff)
 #define WEIR_FOUND_ACTION(found) ((found) >> 28 & 15)
@@ -165,22 +167,21 @@ enum weir_dimension {
 
 /* filter: array of one. */
 struct weir_filter {
-	__u32 rules;	      /* 0: the stage is skipped, unless default_action is drop */
+	__u32 rules;	      /* 0: the default alone decides */
 	__u32 vector_lines;   /* of a vector: 64-byte lines for a summary word and (rules + 63) / 64 words */
 	__u32 default_action; /* enum weir_action: PASS or DROP */
 	__u32 enforcing; /* line in vectors of the vector of the rules that act; behind it lies that of the shadows */
 	__u32 shadows;	 /* rules that are shadows */
-	__u32 many_vectors;		    /* they are in more_vectors */
-	__u32 nodes4;			    /* entries of nodes4: WEIR_NODES4, or 0 when no set holds an IPv4 address */
-	__u32 tops6;			    /* entries of tops6: WEIR_TOPS6, or 0 when no set holds an IPv6 address */
-	__u32 lengths6_mask;		    /* entries of lengths6 - 1; a power of two less one */
-	__u32 buckets6_mask;		    /* hashed buckets - 1 */
-	__u32 dimensions;		    /* bit d: some rule looks at dimension d */
-	__u32 used;			    /* how many those are */
-	__u32 order[WEIR_DIMENSIONS_TOTAL]; /* those: the first used entries, each once */
+	__u32 many_vectors;			  /* they are in more_vectors */
+	__u32 lengths6_mask;			  /* entries of lengths6 - 1; a power of two less one */
+	__u32 buckets6_mask;			  /* hashed buckets - 1 */
+	__u32 dimensions;			  /* bit d: some rule looks at dimension d */
+	__u32 used;				  /* how many those are */
+	__u32 order[WEIR_DIMENSIONS_TOTAL];	  /* those: the first used entries, each once */
 	__u32 index_base[WEIR_DIMENSIONS_TOTAL];  /* where the dimension's table starts in indexes, in elements */
 	__u32 vector_base[WEIR_DIMENSIONS_TOTAL]; /* where its vectors start in vectors, in lines */
 	__u32 interfaces[WEIR_MAX_INTERFACES];	  /* ifindex, 0: no more */
+	__u32 reserved;
 	__u64 quick[WEIR_QUICK_CLASSES]; /* WEIR_FILTERS_QUICK: what the rules say of the first classes of sources */
 };
 _Static_assert(sizeof(struct weir_filter) % 8 == 0, "layout");

@@ -27,7 +27,6 @@ enum weir_family { WEIR_IPV4 = 4, WEIR_IPV6 = 6 };
 
 enum {
 	WEIR_FILTERS_RULES = 1,		/* there are rules */
-	WEIR_FILTERS_SHADOWS = 2,	/* some of them are shadows */
 	WEIR_FILTERS_DEFAULT_DROP = 4,	/* what no rule matches is dropped */
 	WEIR_FILTERS_SOURCES = 8,	/* some rule looks at the source */
 	WEIR_FILTERS_LISTED = 16,	/* every rule does, for sources that some set holds */

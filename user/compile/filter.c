@@ -138,8 +138,6 @@ static int fill_addresses(const struct compile_sides *sides, const struct compil
 
 	if (error)
 		return error;
-	head->nodes4 = addresses->nodes4_count;
-	head->tops6 = addresses->tops6_count;
 	head->lengths6_mask = addresses->lengths6_count ? addresses->lengths6_count - 1 : 0;
 	head->buckets6_mask = addresses->buckets6_hashed ? addresses->buckets6_hashed - 1 : 0;
 	error = compile_sides_vectors(sides, COMPILE_FROM, rules, filter);

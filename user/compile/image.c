@@ -172,8 +172,6 @@ static int fill_filter(const struct model *model, struct compile_image *image, s
 		return error;
 	if (image->filter->rules_count)
 		image->policy.filters |= WEIR_FILTERS_RULES;
-	if (image->filter->head.shadows)
-		image->policy.filters |= WEIR_FILTERS_SHADOWS;
 	if (image->filter->head.default_action == WEIR_ACTION_DROP)
 		image->policy.filters |= WEIR_FILTERS_DEFAULT_DROP;
 	if (image->filter->head.dimensions >> WEIR_DIMENSION_SOURCE & 1)
