@@ -30,13 +30,10 @@ static __always_inline __u32 bits_highest(__u64 word)
 	return bits_lowest(word ^ word >> 1);
 }
 
-/* How many bits are set: in pairs, in fours, in bytes, in all. */
-static __always_inline __u32 bits_count(__u64 word)
+/* Two words in network order, the first in the upper half, as one number. */
+static __always_inline __u64 bits_host_order(__u64 words)
 {
-	word -= word >> 1 & 0x5555555555555555ULL;
-	word = (word & 0x3333333333333333ULL) + (word >> 2 & 0x3333333333333333ULL);
-	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
-	return word * 0x0101010101010101ULL >> 56;
+	return (__u64)bpf_ntohl(words >> 32) << 32 | bpf_ntohl(words);
 }
 
 /* Word i of a prefix's mask, in host order, is at length - 32 i + 96: a look-up instead of branches, which the

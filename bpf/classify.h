@@ -34,54 +34,109 @@ static __always_inline __u32 classify_in_line(const struct weir_line4 *line, __u
 	return line->class[range];
 }
 
-/* number is of the /24's entry in values4, low the last byte of the address. */
-static __always_inline __u32 classify_value4(__u32 bank, __u32 number, __u32 low)
+/* A line, or the first of eight lines, of lines4. */
+static __always_inline __u32 classify_in_lines(const struct weir_filter *f, __u32 bank, __u32 index, __u32 is_dense,
+					       __u32 low)
 {
-	__u32 pair = number >> 1, value, index;
-	__u64 *values = bank_lookup(values4, bank, &pair);
-	struct weir_line4 *line;
+	struct weir_line *line = bank_line(bank, f->lines4 + index + (is_dense ? low >> 5 : 0));
 
-	if (!values)
-		return 0;
-	value = number & 1 ? *values >> 32 : *values;
-	index = WEIR_VALUE4_INDEX(value);
-	if (WEIR_VALUE4_KIND(value) == WEIR_VALUE4_CLASS)
-		return index;
-	if (WEIR_VALUE4_KIND(value) == WEIR_VALUE4_DENSE)
-		index += low >> 5;
-	line = bank_lookup(lines4, bank, &index);
 	if (!line)
 		return 0;
-	return WEIR_VALUE4_KIND(value) == WEIR_VALUE4_DENSE ? line->dense[low & 31] : classify_in_line(line, low);
+	return is_dense ? line->ranges4.dense[low & 31] : classify_in_line(&line->ranges4, low);
+}
+
+/* number is of the /24's value, low the last byte of the address. */
+static __always_inline __u32 classify_value4(const struct weir_filter *f, __u32 bank, __u32 number, __u32 low)
+{
+	struct weir_line *line = bank_line(bank, f->values4 + number / WEIR_LINE_VALUES4);
+	__u32 value;
+
+	if (!line)
+		return 0;
+	value = line->values4[number % WEIR_LINE_VALUES4];
+	if (WEIR_VALUE4_KIND(value) == WEIR_VALUE4_CLASS)
+		return WEIR_VALUE4_INDEX(value);
+	return classify_in_lines(f, bank, WEIR_VALUE4_INDEX(value), WEIR_VALUE4_KIND(value) == WEIR_VALUE4_DENSE, low);
+}
+
+/* 1 when the entry is that of the /24, else 0; without a branch, so that the verifier has one path to follow. The key's
+ * kind, which no entry lacks, tells an entry of 0.0.0.0/24 from none. */
+static __always_inline __u32 classify_is_entry4(const struct weir_entry4 *entry, __u32 number)
+{
+	return (((entry->key ^ number) & 0xffffff) - 1) >> 31 & (entry->key >> 24 | entry->key >> 25);
+}
+
+/* The class, or the outer one's: without a branch, since whether an address is within is anybody's guess. */
+static __always_inline __u32 classify_in_range4(const struct weir_entry4 *entry, int i, __u32 class, __u32 low)
+{
+	__u32 is_within = (((low - entry->first[i]) & 255) - entry->span[i] - 1) >> 31;
+
+	return class ^ ((class ^ entry->inner[i]) & -is_within);
+}
+
+static __always_inline __u32 classify_in_entry4(const struct weir_filter *f, __u32 bank,
+						const struct weir_entry4 *entry, __u32 low)
+{
+	__u32 kind = entry->key >> 24;
+
+	if (kind != WEIR_ENTRY4_RANGES)
+		return classify_in_lines(f, bank, entry->index, kind == WEIR_ENTRY4_DENSE, low);
+	return classify_in_range4(entry, 1, classify_in_range4(entry, 0, entry->class, low), low);
+}
+
+/* number is that of the /24, low the last byte of the address. */
+static __always_inline __u32 classify_entry4(const struct weir_filter *f, __u32 bank, __u32 number, __u32 low)
+{
+	__u32 at = f->entries4 + weir_hash4(number, f->entries4_seed, f->entries4_lines);
+
+	for (__u32 i = 0; i < WEIR_ENTRY4_PROBES; i++) {
+		struct weir_line *line = bank_line(bank, at + i);
+		__u32 second, third, fourth;
+
+		if (!line)
+			return 0;
+		second = classify_is_entry4(&line->entries4[1], number);
+		third = classify_is_entry4(&line->entries4[2], number);
+		fourth = classify_is_entry4(&line->entries4[3], number);
+		if (second | third | fourth | classify_is_entry4(&line->entries4[0], number))
+			return classify_in_entry4(
+				f, bank, &line->entries4[(second + 2 * third + 3 * fourth) % WEIR_LINE_ENTRIES4], low);
+	}
+	return 0;
 }
 
 /* The address in host order. */
-static __always_inline __u32 classify4(__u32 bank, __u32 address)
+static __always_inline __u32 classify4(const struct weir_filter *f, __u32 bank, __u32 address)
 {
-	__u32 index = address >> 16, number = address >> 8 & 255, word = number >> 6;
-	struct weir_node4 *node = bank_lookup(nodes4, bank, &index);
-	__u64 bit = 1ULL << (number & 63), present;
+	__u32 word = address >> 14, pair = address >> 17, number = address >> 8, values;
+	__u64 *bits = bank_lookup(bits4, bank, &word), *tops;
 
-	if (!node)
+	if (!bits || !(*bits >> (number & 63) & 1))
 		return 0;
-	present = node->present[word];
-	if (!(present & bit))
-		return node->class;
-	return classify_value4(bank, node->base + node->before[word] + bits_count(present & (bit - 1)), address & 255);
+	tops = bank_lookup(tops4, bank, &pair);
+	if (!tops)
+		return 0;
+	values = *tops >> (address >> 16 & 1) * 32;
+	if (values)
+		return classify_value4(f, bank, values - 1 + (number & 255), address & 255);
+	return classify_entry4(f, bank, number, address & 255);
 }
 
 #define CLASSIFY_FOUND (1u << 16)
 
 /* The class of one prefix with CLASSIFY_FOUND, 0 when it is no entry. */
-static __always_inline __u32 classify_probe6(__u32 bank, const __be32 word[4], __u32 length, __u32 mask)
+static __always_inline __u32 classify_probe6(const struct weir_filter *f, __u32 bank, const __be32 word[4],
+					     __u32 length)
 {
-	__u32 index = weir_hash6(word, length) & mask;
+	__u32 index = weir_hash6(word, length) & f->buckets6_mask;
 
 	for (int i = 0; i < WEIR_BUCKET6_CHAIN; i++) {
-		struct weir_bucket6 *bucket = bank_lookup(buckets6, bank, &index);
+		struct weir_line *line = bank_line(bank, f->buckets6 + index);
+		struct weir_bucket6 *bucket;
 
-		if (!bucket)
+		if (!line)
 			return 0;
+		bucket = &line->bucket6;
 #pragma unroll
 		for (int j = 0; j < WEIR_BUCKET6_ENTRIES; j++) {
 			const struct weir_entry6 *entry = &bucket->entry[j];
@@ -98,15 +153,20 @@ static __always_inline __u32 classify_probe6(__u32 bank, const __be32 word[4], _
 }
 
 /* The longest of the prefixes that lengths names; bit 0 is length base. high and low are the address's words in network
- * order, the first of each in the upper half; where is mask of buckets << 32 | bank << 8 | base. */
-__noinline __u32 classify_lengths6(__u64 high, __u64 low, __u64 lengths, __u64 where)
+ * order, the first of each in the upper half; where is bank << 8 | base. */
+__noinline __u32 classify_lengths6(__u64 high, __u64 low, __u64 lengths, __u32 where)
 {
+	__u32 bank = where >> 8 & 1, zero = 0;
+	struct weir_filter *f = bank_lookup(filter, bank, &zero);
+
+	if (!f)
+		return 0;
 	for (int i = 0; i < 64 && lengths; i++) {
 		__u32 bit = bits_highest(lengths), length = ((where & 255) + bit) & 255;
 		const __be32 word[4] = {
 			(__u32)(high >> 32) & bits_mask_word(length, 0), (__u32)high & bits_mask_word(length, 1),
 			(__u32)(low >> 32) & bits_mask_word(length, 2), (__u32)low & bits_mask_word(length, 3)};
-		__u32 found = classify_probe6(where >> 8 & 1, word, length, where >> 32);
+		__u32 found = classify_probe6(f, bank, word, length);
 
 		if (found)
 			return found;
@@ -115,38 +175,58 @@ __noinline __u32 classify_lengths6(__u64 high, __u64 low, __u64 lengths, __u64 w
 	return 0;
 }
 
-static __always_inline __u32 classify6(__u32 bank, __u64 high, __u64 low)
+/* high and low in host order. */
+static __always_inline __u32 classify_in_group6(const struct weir_group6 *group, __u64 high, __u64 low)
 {
-	__u32 zero = 0, first = high >> 32, index, found = 0;
-	struct weir_filter *head = bank_lookup(filter, bank, &zero);
-	struct weir_lengths6 *lengths;
-	struct weir_top6 *top;
-	__u64 where;
+#pragma unroll
+	for (int i = 0; i < WEIR_GROUP6_PREFIXES; i++) {
+		__u32 shift = group->low_shift[i], half = shift >> 1; /* by 64 in two steps */
 
-	if (!head)
+		if (i < group->count && !((high ^ group->high[i]) >> (group->high_shift[i] & 63) |
+					  (low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63)))
+			return CLASSIFY_FOUND | group->class[i];
+	}
+	return 0;
+}
+
+/* Among the prefixes from /32 on. */
+static __always_inline __u32 classify_long6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
+{
+	__u32 hash = weir_hash6_top(high >> 32), index = hash >> 16, found = 0;
+	__u64 *bits = bank_lookup(bits6, bank, &index);
+	struct weir_line *line;
+
+	if (!bits || !(*bits >> (hash >> 10 & 63) & 1))
 		return 0;
-	where = (__u64)head->buckets6_mask << 32 | bank << 8;
-	index = weir_hash6_top(first) & head->lengths6_mask;
-	lengths = bank_lookup(lengths6, bank, &index);
-	if (lengths && lengths->high)
-		found = classify_lengths6(high, low, lengths->high, where | 97);
-	if (!found && lengths && lengths->low)
-		found = classify_lengths6(high, low, lengths->low, where | 33);
-	if (found)
-		return found & 0xffff;
-	index = bpf_ntohl(first) >> 16;
-	top = bank_lookup(tops6, bank, &index);
+	line = bank_line(bank, f->groups6 + (hash & f->groups6_mask));
+	if (!line)
+		return 0;
+	if (line->group6.count != WEIR_GROUP6_LENGTHS)
+		return classify_in_group6(&line->group6, bits_host_order(high), bits_host_order(low));
+	if (line->group6.lengths[1])
+		found = classify_lengths6(high, low, line->group6.lengths[1], bank << 8 | 96);
+	if (!found && line->group6.lengths[0])
+		found = classify_lengths6(high, low, line->group6.lengths[0], bank << 8 | 32);
+	return found;
+}
+
+static __always_inline __u32 classify6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
+{
+	__u32 index = bpf_ntohl(high >> 32) >> 16, found;
+	struct weir_top6 *top = bank_lookup(tops6, bank, &index);
+
 	if (!top)
 		return 0;
-	if (top->lengths)
-		found = classify_lengths6(high, low, top->lengths, where | 1);
+	found = classify_long6(f, bank, high, low);
+	if (!found && top->lengths)
+		found = classify_lengths6(high, low, top->lengths, bank << 8 | 1);
 	return found ? found & 0xffff : top->class;
 }
 
 /* The class of an address: its words in network order, the first of each two in the upper half. */
-static __always_inline __u32 classify(__u32 bank, __u32 family, __u64 high, __u64 low)
+static __always_inline __u32 classify(const struct weir_filter *f, __u32 bank, __u32 family, __u64 high, __u64 low)
 {
-	return family == WEIR_IPV4 ? classify4(bank, bpf_ntohl(high >> 32)) : classify6(bank, high, low);
+	return family == WEIR_IPV4 ? classify4(f, bank, bpf_ntohl(high >> 32)) : classify6(f, bank, high, low);
 }
 
 #endif

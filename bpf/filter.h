@@ -87,9 +87,12 @@ static __always_inline __u32 filter_value(const struct weir_question *q, const s
 	}
 }
 
-static __always_inline struct weir_vector_line *filter_vector(const struct weir_filter *filter, __u32 bank, __u32 line)
+static __always_inline struct weir_vector_line *filter_vector(const struct weir_filter *filter, __u32 bank,
+							      __u32 number)
 {
-	return filter->many_vectors ? bank_lookup(more_vectors, bank, &line) : bank_lookup(vectors, bank, &line);
+	struct weir_line *line = bank_line(bank, filter->vectors + number);
+
+	return line ? &line->vector : NULL;
 }
 
 static __always_inline __u32 filter_class(const struct weir_question *q, const struct weir_filter *filter, __u32 bank,
@@ -350,54 +353,57 @@ static __always_inline enum step filter_act(struct packet *p, __u64 found)
 	return answer_reject(p, WEIR_REASON_RULE_REJECT);
 }
 
-#define FILTER_CLASS(result) ((__u32)((result) >> 48))
-
-/* The class of an address in the upper 16 bits; below, when quick is set, what the rules say of it as a source. */
-__noinline __u64 filter_classify(__u32 bank_and_quick, __u32 family, __u64 high, __u64 low)
+/* The address's words in network order, the first of each two in the upper half. A global function, for the sake of
+ * the verifier; the source, which more rules look at, is looked up in place. */
+__noinline __u32 filter_classify_destination(__u32 bank, __u32 family, __u64 high, __u64 low)
 {
-	__u32 bank = bank_and_quick & 1, class = classify(bank, family, high, low);
-	struct weir_filter *f;
+	struct weir_filter *f = filter_head(bank);
 
-	if (!(bank_and_quick >> 1) || class >= WEIR_QUICK_CLASSES)
-		return (__u64) class << 48;
-	f = filter_head(bank);
-	return f ? (__u64) class << 48 | f->quick[class] : 0;
-}
-
-static __always_inline __u64 filter_classify_address(const struct packet *p, const struct weir_addr *address,
-						     __u32 quick)
-{
-	return filter_classify(p->bank | quick << 1, p->family, (__u64)address->word[0] << 32 | address->word[1],
-			       (__u64)address->word[2] << 32 | address->word[3]);
+	return f ? classify(f, bank & 1, family, high, low) : 0;
 }
 
 static __always_inline __u64 filter_decide_fully(struct packet *p, const struct weir_policy *policy, __u32 source_class)
 {
 	struct weir_question *q = filter_question();
+	const __be32 *to = p->destination.word;
 
 	if (!q)
 		return 0;
 	filter_ask(p, q);
 	q->source_class = source_class;
 	if (policy->filters & WEIR_FILTERS_DESTINATIONS)
-		q->destination_class = FILTER_CLASS(filter_classify_address(p, &p->destination, 0));
+		q->destination_class = filter_classify_destination(p->bank, p->family, (__u64)to[0] << 32 | to[1],
+								   (__u64)to[2] << 32 | to[3]);
 	return filter_decide(p->bank);
+}
+
+static __always_inline __u32 filter_classify_source(const struct packet *p, const struct weir_filter *f)
+{
+	const __be32 *from = p->source.word;
+
+	return classify(f, p->bank, p->family, (__u64)from[0] << 32 | from[1], (__u64)from[2] << 32 | from[3]);
 }
 
 static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy)
 {
-	__u32 quick = policy->filters / WEIR_FILTERS_QUICK & 1;
-	__u64 found = 0;
+	struct weir_filter *f;
+	__u32 class = 0;
+	__u64 found;
 
 	if (!policy->filters || p->allowed)
 		return STEP_NEXT;
+	f = filter_head(p->bank);
+	if (!f)
+		return STEP_NEXT;
 	if (policy->filters & WEIR_FILTERS_SOURCES) {
-		found = filter_classify_address(p, &p->source, quick);
-		if (!FILTER_CLASS(found) && policy->filters & WEIR_FILTERS_LISTED)
+		class = filter_classify_source(p, f);
+		if (!class && policy->filters & WEIR_FILTERS_LISTED)
 			return STEP_NEXT;
 	}
-	if (!quick || FILTER_CLASS(found) >= WEIR_QUICK_CLASSES)
-		found = filter_decide_fully(p, policy, FILTER_CLASS(found));
+	if (policy->filters & WEIR_FILTERS_QUICK && class < WEIR_QUICK_CLASSES)
+		found = f->quick[class];
+	else
+		found = filter_decide_fully(p, policy, class);
 	p->rule = WEIR_FOUND_ID(found);
 	if (WEIR_FOUND_ACTION(found) >= FILTER_ENDS)
 		return filter_act(p, found);

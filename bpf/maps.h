@@ -18,7 +18,7 @@
 
 /* A bank of varying size needs a template of one entry: the full number of slots would cost 64 MiB a load.
  * Sizes rather than types for the banks: clang 14 leaves the types of an inner map's values undefined in BTF. */
-#define MAP_DEFINE_BANKED(name, kind, key_type, value_type, max, flags)                                                \
+#define MAP_DEFINE_PAGED(name, kind, key_type, value_type, max, flags, pages)                                          \
 	struct name##_bank {                                                                                           \
 		__uint(type, BPF_MAP_TYPE_##kind);                                                                     \
 		__uint(max_entries, (flags)&BPF_F_INNER_MAP ? 1 : (max));                                              \
@@ -28,13 +28,16 @@
 	};                                                                                                             \
 	struct {                                                                                                       \
 		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                                              \
-		__uint(max_entries, WEIR_BANKS);                                                                       \
+		__uint(max_entries, WEIR_BANKS *(pages));                                                              \
 		__type(key, __u32);                                                                                    \
 		__array(values, struct name##_bank);                                                                   \
 	} name SEC(".maps");
+#define MAP_DEFINE_BANKED(name, kind, key_type, value_type, max, flags)                                                \
+	MAP_DEFINE_PAGED(name, kind, key_type, value_type, max, flags, 1)
 
 WEIR_MAPS_PINNED(MAP_DEFINE)
 WEIR_MAPS_BANKED(MAP_DEFINE_BANKED)
+WEIR_MAPS_PAGED(MAP_DEFINE_PAGED)
 WEIR_MAPS_LOCAL(MAP_DEFINE)
 
 /* The value of key in the bank of a banked map; NULL when the bank or the key is not there. */
@@ -44,5 +47,14 @@ WEIR_MAPS_LOCAL(MAP_DEFINE)
 		void *inner_ = bpf_map_lookup_elem(&map, &bank_index_);                                                \
 		inner_ ? bpf_map_lookup_elem(inner_, key) : NULL;                                                      \
 	})
+
+/* A line of a generation; NULL when it is not there. */
+static __always_inline struct weir_line *bank_line(__u32 bank, __u32 number)
+{
+	__u32 page = bank * WEIR_PAGES + number / WEIR_PAGE_LINES, element = number % WEIR_PAGE_LINES;
+	void *inner = bpf_map_lookup_elem(&lines, &page);
+
+	return inner ? bpf_map_lookup_elem(inner, &element) : NULL;
+}
 
 #endif

@@ -18,24 +18,26 @@
 #include <weir/capacity.h>
 
 /*
- * IPv4: nodes4[first 16 bits] -> values4 -> lines4.
- *
- * A /24 whose bit in present is clear has the node's class all over. Else its entry in values4 has the number
- * base + (set bits of present before it), and is a class, or leads to a line, or to eight of them.
+ * The lines: what varies in size lies in one space of 64-byte lines, which comes in pages. A page is an inner map of
+ * fixed size, so that looking a line up is no call (the kernel inlines it), and the space is as large as its content:
+ * lines[bank * WEIR_PAGES + number / WEIR_PAGE_LINES] -> array, element number % WEIR_PAGE_LINES. The header says at
+ * which line each table begins.
  */
-#define WEIR_NODES4 65536
+#define WEIR_PAGE_LINES 4096 /* 256 KiB */
+#define WEIR_PAGES	4096 /* of a bank: 1 GiB */
 
-struct weir_node4 {
-	__u64 present[4]; /* bit n & 63 of word n >> 6: the /24 number n of this /16 */
-	__u32 base;	  /* of its first /24's entry in values4 */
-	__u16 class;	  /* of the /24s whose bit is clear */
-	__u8 before[4];	  /* set bits in the words before this one; word 3 has at most 192 before it */
-	__u16 reserved0;
-	__u32 reserved[5];
-};
-_Static_assert(sizeof(struct weir_node4) == 64, "a cache line");
+/*
+ * IPv4: bits4 says of each /24 whether some address in it has a class other than 0. Where most /24s of a /16 do, tops4
+ * leads to a value for each of its 256, which other /16s with the same values share; elsewhere a /24 has an entry in
+ * the hash table entries4. Those of the three that a packet needs are looked up side by side: what costs is to wait for
+ * memory. Values and entries are a class, or a few ranges, or lead to a line of ranges, or to eight lines with a class
+ * for each address.
+ */
+#define WEIR_BITS4 262144 /* words: bit n & 63 of word n >> 6 is that of the /24 number n */
+#define WEIR_TOPS4                                                                                                     \
+	32768 /* pairs: that of the even /16 in the lower half; the first value's number + 1, 0: by entries4 */
 
-/* values4: two entries in each __u64, the even one in the low half. */
+/* values4: lines of 16. */
 #define WEIR_VALUE4_KIND(value)	 ((value) >> 30)
 #define WEIR_VALUE4_INDEX(value) ((value)&0x3fffffff)
 enum weir_value4_kind {
@@ -43,6 +45,33 @@ enum weir_value4_kind {
 	WEIR_VALUE4_LINE = 1,  /* of lines4: a line of ranges */
 	WEIR_VALUE4_DENSE = 2, /* of lines4: the first of eight lines with the class of each address */
 };
+
+/* entries4: lines of four. An entry lies in the line that its hash leads to, or in one of the next where that is full.
+ * The address n of the /24 has the class of the last range i with n - first[i] (modulo 256) <= span[i], else class. */
+struct weir_entry4 {
+	__u32 key; /* number of the /24 | kind << 24; 0: no entry */
+	union {
+		struct {
+			__u16 class, inner[2];
+			__u8 first[2], span[2];
+			__u16 reserved;
+		};
+		__u32 index; /* as in a value, by kind */
+	};
+};
+_Static_assert(sizeof(struct weir_entry4) == 16, "layout");
+#define WEIR_ENTRY4_RANGES 1
+#define WEIR_ENTRY4_LINE   2
+#define WEIR_ENTRY4_DENSE  3
+#define WEIR_ENTRY4_PROBES 8 /* lines that an entry may lie in */
+
+/* The line of a /24, for a seed and a number of lines. */
+static inline __u32 weir_hash4(__u32 number, __u32 seed, __u32 lines)
+{
+	number = (number ^ seed) * 0x9e3779b1u;
+	number = (number ^ number >> 15) * 0x85ebca6bu;
+	return (__u64)number * lines >> 32;
+}
 
 /* A line of ranges: range i is from start[i] up to the next start; start[0] is 0, starts ascend. Unused starts are 255,
  * and unused classes repeat the last one in use, so that the number of starts <= the address's last byte (from 1),
@@ -63,24 +92,37 @@ _Static_assert(sizeof(struct weir_line4) == 64, "a cache line");
 /*
  * IPv6: the longest prefix that holds the address has its class (which counts the sets of shorter ones in).
  *
- * Prefixes longer than /32: lengths6[hash of the first 32 bits] tells which lengths are worth a probe (of other
- * addresses with the same hash, too: that costs a probe, no more). Prefixes of /17 to /32: tops6[first 16 bits] tells
- * their lengths. Shorter ones are spread over tops6. Each prefix longer than /16 is an entry of buckets6.
+ * Prefixes of /32 and longer: bits6 says, by a hash of the first 32 bits, whether there may be any; groups6, by the
+ * same hash, has them, up to three for a hash, or the lengths that are worth a probe in buckets6. Prefixes of /17 to
+ * /31: tops6[first 16 bits] tells their lengths, they are in buckets6. Shorter ones are spread over tops6.
  */
 #define WEIR_TOPS6 65536
+#define WEIR_BITS6 65536 /* words: bit n & 63 of word n >> 6 for a hash whose upper 22 bits are n */
 
 struct weir_top6 {
-	__u32 lengths; /* bit n - 1: there are prefixes of length n, 17..32, below these 16 bits */
+	__u32 lengths; /* bit n - 1: there are prefixes of length n, 17..31, below these 16 bits */
 	__u16 class;   /* of the longest prefix up to /16, 0: none */
 	__u16 reserved;
 };
 _Static_assert(sizeof(struct weir_top6) == 8, "layout");
 
-struct weir_lengths6 {
-	__u64 low;  /* bit n - 33: length n, 33..96 */
-	__u64 high; /* bit n - 97: length n, 97..128 */
+#define WEIR_GROUP6_PREFIXES 3
+#define WEIR_GROUP6_LENGTHS  255
+struct weir_group6 {
+	union {
+		struct {
+			__u64 high[WEIR_GROUP6_PREFIXES], low[WEIR_GROUP6_PREFIXES]; /* host order, the longest first */
+			__u16 class[WEIR_GROUP6_PREFIXES];
+			__u8 high_shift[WEIR_GROUP6_PREFIXES]; /* so many bits of high, 0..32, are no part of the prefix
+								*/
+			__u8 low_shift[WEIR_GROUP6_PREFIXES];  /* of low, 0..64 */
+			__u8 count;			       /* of the prefixes, or WEIR_GROUP6_LENGTHS */
+			__u8 reserved[3];
+		};
+		__u64 lengths[2]; /* bit n - 32: length n, 32..95; bit n - 96: length n, 96..128 */
+	};
 };
-_Static_assert(sizeof(struct weir_lengths6) == 16, "layout");
+_Static_assert(sizeof(struct weir_group6) == 64, "a cache line");
 
 struct weir_entry6 {
 	__be32 address[4]; /* host bits zero */
@@ -100,6 +142,29 @@ struct weir_bucket6 {
 };
 _Static_assert(sizeof(struct weir_bucket6) == 64, "a cache line");
 
+/* vectors: the vector of class c of dimension d is vector_lines lines from vector_base[d] + c * vector_lines. Its words
+ * run through the lines: word 0 is the summary (bit w: word w + 1 is not zero), word 1 + n has rules 64n..64n + 63. */
+struct weir_vector_line {
+	__u64 word[8];
+};
+_Static_assert(sizeof(struct weir_vector_line) == 64, "a cache line");
+#define WEIR_VECTOR_WORDS (1 + WEIR_MAX_RULES / 64)
+#define WEIR_VECTOR_LINES ((WEIR_VECTOR_WORDS + 7) / 8)
+
+#define WEIR_LINE_VALUES4  16
+#define WEIR_LINE_ENTRIES4 4
+struct weir_line {
+	union {
+		__u32 values4[WEIR_LINE_VALUES4];
+		struct weir_entry4 entries4[WEIR_LINE_ENTRIES4];
+		struct weir_line4 ranges4;
+		struct weir_group6 group6;
+		struct weir_bucket6 bucket6;
+		struct weir_vector_line vector;
+	};
+};
+_Static_assert(sizeof(struct weir_line) == 64, "a cache line");
+
 /* One hash for both sides. word: the address in network order with the host bits zero. */
 static inline __u32 weir_hash6(const __be32 word[4], __u32 length)
 {
@@ -115,7 +180,7 @@ static inline __u32 weir_hash6(const __be32 word[4], __u32 length)
 	return a >> 32;
 }
 
-/* Of the first 32 bits of an address, for lengths6. */
+/* Of the first 32 bits of an address, for groups6 by its low bits and for bits6 by its high ones. */
 static inline __u32 weir_hash6_top(__be32 word)
 {
 	return (word * 0x9e3779b97f4a7c15ull) >> 32;
@@ -172,8 +237,10 @@ struct weir_filter {
 	__u32 default_action; /* enum weir_action: PASS or DROP */
 	__u32 enforcing; /* line in vectors of the vector of the rules that act; behind it lies that of the shadows */
 	__u32 shadows;	 /* rules that are shadows */
-	__u32 many_vectors;			  /* they are in more_vectors */
-	__u32 lengths6_mask;			  /* entries of lengths6 - 1; a power of two less one */
+	__u32 values4, entries4, lines4, groups6, buckets6, vectors; /* the lines at which these tables begin */
+	__u32 entries4_lines;					     /* that hashes lead to */
+	__u32 entries4_seed;
+	__u32 groups6_mask;			  /* lines of groups6 - 1; a power of two less one */
 	__u32 buckets6_mask;			  /* hashed buckets - 1 */
 	__u32 dimensions;			  /* bit d: some rule looks at dimension d */
 	__u32 used;				  /* how many those are */
@@ -187,16 +254,6 @@ struct weir_filter {
 _Static_assert(sizeof(struct weir_filter) % 8 == 0, "layout");
 
 /* indexes: the class of each value of each dimension in use, four 16-bit elements in each __u64, the first lowest. */
-
-/* vectors, or more_vectors when there are more than WEIR_MAX_VECTORS lines: the vector of class c of dimension d is
- * vector_lines lines from vector_base[d] + c * vector_lines. Its words run through the lines: word 0 is the summary
- * (bit w: word w + 1 is not zero), word 1 + n has rules 64n..64n + 63. */
-struct weir_vector_line {
-	__u64 word[8];
-};
-_Static_assert(sizeof(struct weir_vector_line) == 64, "a cache line");
-#define WEIR_VECTOR_WORDS (1 + WEIR_MAX_RULES / 64)
-#define WEIR_VECTOR_LINES ((WEIR_VECTOR_WORDS + 7) / 8)
 
 enum weir_action {
 	WEIR_ACTION_PASS = 0, /* on to the limits and the services */

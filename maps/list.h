@@ -6,7 +6,8 @@
  * WEIR_MAPS_BANKED(X): the same for a map of two banks, pinned as its name; the columns describe a bank. One with
  *   BPF_F_INNER_MAP is made as large as its content, which costs each look-up a call (the kernel does not inline it);
  *   the filter's banks are left out where they would be empty.
- * WEIR_MAPS_LOCAL(X): one map that belongs to one loaded program and is not pinned.
+ * WEIR_MAPS_PAGED(X): the same for a map whose banks have up to so many inner maps, the last column; the others
+ * describe one of them. WEIR_MAPS_LOCAL(X): one map that belongs to one loaded program and is not pinned.
  */
 #ifndef WEIR_MAPS_LIST_H
 #define WEIR_MAPS_LIST_H
@@ -53,16 +54,14 @@
 	X(backends, ARRAY, __u32, struct weir_backend, WEIR_MAX_BACKENDS, BPF_F_INNER_MAP)                             \
 	X(limits, ARRAY, __u32, struct weir_limit, WEIR_MAX_LIVE_LIMITS, 0)                                            \
 	X(filter, ARRAY, __u32, struct weir_filter, 1, 0)                                                              \
-	X(nodes4, ARRAY, __u32, struct weir_node4, WEIR_NODES4, BPF_F_MMAPABLE)                                        \
-	X(values4, ARRAY, __u32, __u64, WEIR_MAX_VALUES4, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                            \
-	X(lines4, ARRAY, __u32, struct weir_line4, WEIR_MAX_LINES4, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                  \
+	X(bits4, ARRAY, __u32, __u64, WEIR_BITS4, BPF_F_MMAPABLE)                                                      \
+	X(tops4, ARRAY, __u32, __u64, WEIR_TOPS4, BPF_F_MMAPABLE)                                                      \
 	X(tops6, ARRAY, __u32, struct weir_top6, WEIR_TOPS6, BPF_F_MMAPABLE)                                           \
-	X(lengths6, ARRAY, __u32, struct weir_lengths6, WEIR_MAX_LENGTHS6, BPF_F_INNER_MAP | BPF_F_MMAPABLE)           \
-	X(buckets6, ARRAY, __u32, struct weir_bucket6, WEIR_MAX_BUCKETS6, BPF_F_INNER_MAP | BPF_F_MMAPABLE)            \
+	X(bits6, ARRAY, __u32, __u64, WEIR_BITS6, BPF_F_MMAPABLE)                                                      \
 	X(indexes, ARRAY, __u32, __u64, WEIR_MAX_INDEXES, BPF_F_MMAPABLE)                                              \
-	X(vectors, ARRAY, __u32, struct weir_vector_line, WEIR_MAX_VECTORS, BPF_F_MMAPABLE)                            \
-	X(more_vectors, ARRAY, __u32, struct weir_vector_line, WEIR_MAX_VECTOR_LINES, BPF_F_INNER_MAP | BPF_F_MMAPABLE) \
 	X(rules, ARRAY, __u32, struct weir_rule, WEIR_MAX_RULES, BPF_F_MMAPABLE)
+
+#define WEIR_MAPS_PAGED(X) X(lines, ARRAY, __u32, struct weir_line, WEIR_PAGE_LINES, BPF_F_MMAPABLE, WEIR_PAGES)
 
 #define WEIR_MAPS_LOCAL(X)                                                                                             \
 	X(trace, ARRAY, __u32, struct weir_trace, 1, BPF_F_MMAPABLE)                                                   \

@@ -132,6 +132,15 @@ static void expect_world_as_scanned(const struct world *world, struct chance *ch
 		expect_as_scanned(world, chance_address(chance, world->entries, world->entries_count));
 }
 
+static size_t count_entries(const struct compile_addresses *addresses)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < addresses->entries4_count * WEIR_LINE_ENTRIES4; i++)
+		count += addresses->entries4[i / WEIR_LINE_ENTRIES4].entries4[i % WEIR_LINE_ENTRIES4].key != 0;
+	return count;
+}
+
 static void fill_by_chance(struct world *world, struct chance *chance, size_t sets_count, size_t entries_count)
 {
 	for (size_t i = 0; i < entries_count; i++)
@@ -163,16 +172,18 @@ static void compile_addresses_no_sets_is_one_class_and_no_tables(void **state)
 	for (size_t sets = 0; sets < 3; sets++) {
 		compile(&world, sets);
 		assert_int_equal(world.addresses.classes_count, 1);
-		assert_int_equal(world.addresses.nodes4_count + world.addresses.values4_count, 0);
-		assert_int_equal(world.addresses.lines4_count + world.addresses.tops6_count, 0);
-		assert_int_equal(world.addresses.lengths6_count + world.addresses.buckets6_count, 0);
+		assert_int_equal(world.addresses.bits4_count + world.addresses.tops4_count, 0);
+		assert_int_equal(world.addresses.values4_count + world.addresses.lines4_count, 0);
+		assert_int_equal(world.addresses.entries4_count, 0);
+		assert_int_equal(world.addresses.tops6_count + world.addresses.bits6_count, 0);
+		assert_int_equal(world.addresses.groups6_count + world.addresses.buckets6_count, 0);
 		expect_text(&world, "192.0.2.1", 0);
 		expect_text(&world, "2001:db8::1", 0);
 		close_world(&world);
 	}
 }
 
-static void compile_addresses_everything_needs_no_values_and_no_buckets(void **state)
+static void compile_addresses_everything_is_the_values_of_one_16_and_no_buckets(void **state)
 {
 	static struct world world;
 
@@ -181,11 +192,12 @@ static void compile_addresses_everything_needs_no_values_and_no_buckets(void **s
 	add_text(&world, 1, "::/0");
 	compile(&world, 2);
 	assert_int_equal(world.addresses.classes_count, 3);
-	assert_int_equal(world.addresses.nodes4_count, WEIR_NODES4);
-	assert_int_equal(world.addresses.values4_count + world.addresses.lines4_count, 0);
+	assert_int_equal(world.addresses.bits4_count, WEIR_BITS4);
+	assert_int_equal(world.addresses.values4_count, 256);
+	assert_int_equal(world.addresses.lines4_count, 0);
 	assert_int_equal(world.addresses.tops6_count, WEIR_TOPS6);
-	assert_int_equal(world.addresses.lengths6_count, 1);
-	assert_int_equal(world.addresses.buckets6_count, 1);
+	assert_int_equal(world.addresses.bits6_count + world.addresses.groups6_count, 0);
+	assert_int_equal(world.addresses.buckets6_count, 0);
 	expect_text(&world, "0.0.0.0", 1);
 	expect_text(&world, "255.255.255.255", 1);
 	expect_text(&world, "::", 2);
@@ -193,7 +205,7 @@ static void compile_addresses_everything_needs_no_values_and_no_buckets(void **s
 	close_world(&world);
 }
 
-static void compile_addresses_single_addresses_that_fill_a_24_are_one_value(void **state)
+static void compile_addresses_single_addresses_that_fill_a_24_are_one_entry(void **state)
 {
 	static struct world world;
 
@@ -201,8 +213,8 @@ static void compile_addresses_single_addresses_that_fill_a_24_are_one_value(void
 	for (uint32_t i = 0; i < 256; i++)
 		add_entry(&world, 0, prefix_around(WEIR_IPV4, 0xc0000200 + i, 32));
 	compile(&world, 1);
-	assert_int_equal(world.addresses.values4_count, 1);
-	assert_int_equal(world.addresses.lines4_count, 0);
+	assert_int_equal(count_entries(&world.addresses), 1);
+	assert_int_equal(world.addresses.values4_count + world.addresses.lines4_count, 0);
 	expect_text(&world, "192.0.1.255", 0);
 	expect_text(&world, "192.0.2.0", 1);
 	expect_text(&world, "192.0.2.255", 1);
@@ -212,11 +224,13 @@ static void compile_addresses_single_addresses_that_fill_a_24_are_one_value(void
 
 static void compile_addresses_ranges_of_a_24_are_a_line_up_to_the_capacity(void **state)
 {
-	/* n single addresses apart are 2n + 1 ranges, or 2n when the first is at the beginning. */
+	/* n single addresses apart are 2n + 1 ranges, or 2n when the first is at the beginning; two lie in the entry.
+	 */
 	static const struct {
 		uint32_t first, count, lines;
 	} rows[] = {
-		{1, 1, 1}, {0, 10, 1}, {0, 11, 8}, {1, 10, 8}, {236, 10, 8}, {237, 10, 1}, {0, 128, 8},
+		{1, 1, 0},  {1, 2, 0},	{1, 3, 1},    {0, 3, 1},    {0, 10, 1},
+		{0, 11, 8}, {1, 10, 8}, {236, 10, 8}, {237, 10, 1}, {0, 128, 8},
 	};
 	static struct world world;
 	struct chance chance = {.state = 1};
@@ -252,30 +266,78 @@ static void compile_addresses_equal_24s_share_their_line(void **state)
 	close_world(&world);
 }
 
-static void compile_addresses_node_has_the_class_of_most_24s(void **state)
+static void compile_addresses_full_16s_have_values_and_equal_ones_share_them(void **state)
 {
-	static const struct {
-		uint32_t class, base, before;
-	} rows[] = {{0, 0, 4}, {1, 4, 64}, {0, 131, 96}, {0, 227, 128}, {0, 355, 0}};
 	static struct world world;
-	const struct weir_node4 *nodes;
+	struct chance chance = {.state = 1};
+	const uint64_t *tops;
 
 	(void)state;
-	/* In the set of 256: 10.0 4, 10.1 129, 10.2 96, 10.3 as many as not. */
 	add_text(&world, 0, "10.0.0.0/22");
 	add_text(&world, 0, "10.1.0.0/17");
-	add_text(&world, 0, "10.1.200.0/24");
 	add_text(&world, 0, "10.2.0.0/18");
-	add_text(&world, 0, "10.2.64.0/19");
+	add_text(&world, 1, "10.2.64.0/18");
 	add_text(&world, 0, "10.3.0.0/17");
-	compile(&world, 1);
-	nodes = world.addresses.nodes4 + 0x0a00;
+	add_text(&world, 0, "10.4.0.0/18");
+	add_text(&world, 0, "10.4.64.0/19");
+	compile(&world, 2);
+	tops = world.addresses.tops4 + 0x0a00 / 2;
+	assert_int_equal(tops[0], 1ull << 32); /* 10.0 by entries, 10.1 the first values */
+	assert_int_equal(tops[1], 1ull << 32 | 257);
+	assert_int_equal(tops[2], 0);
+	assert_int_equal(world.addresses.values4_count, 512);
+	assert_int_equal(count_entries(&world.addresses), 4 + 96);
+	expect_world_as_scanned(&world, &chance, 1000);
+	close_world(&world);
+}
+
+/* Up to two ranges within an outer class lie in the entry, whichever of them is the outer one. */
+static void compile_addresses_few_ranges_of_a_24_lie_in_the_entry(void **state)
+{
+	static const struct {
+		const char *prefixes[4]; /* each in a set of its own */
+		uint32_t lines;
+	} rows[] = {
+		{{"192.0.2.0/25"}, 0},
+		{{"192.0.2.128/25"}, 0},
+		{{"192.0.2.0/32", "192.0.2.255/32"}, 0},
+		{{"192.0.2.0/24", "192.0.2.64/26", "192.0.2.200/32"}, 0},
+		{{"192.0.2.0/25", "192.0.2.128/25"}, 0},
+		{{"192.0.2.64/26", "192.0.2.128/26"}, 0},
+		{{"192.0.2.64/26", "192.0.2.128/26", "192.0.2.200/32"}, 1},
+		{{"192.0.2.0/26", "192.0.2.64/26", "192.0.2.128/25"}, 0},
+		{{"192.0.2.0/26", "192.0.2.64/26", "192.0.2.128/26", "192.0.2.192/26"}, 1},
+	};
+	static struct world world;
+
+	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(nodes[i].class, rows[i].class);
-		assert_int_equal(nodes[i].base, rows[i].base);
-		assert_int_equal(nodes[i].before[3], rows[i].before);
+		for (size_t set = 0; set < 4 && rows[i].prefixes[set]; set++)
+			add_text(&world, set, rows[i].prefixes[set]);
+		compile(&world, 4);
+		assert_int_equal(count_entries(&world.addresses), 1);
+		assert_int_equal(world.addresses.lines4_count, rows[i].lines);
+		for (uint32_t n = 0; n < 256; n++)
+			expect_as_scanned(&world, addr_of(WEIR_IPV4, 0xc0000200 + n));
+		close_world(&world);
 	}
-	assert_int_equal(world.addresses.values4_count, (4 + 127 + 96 + 128 + 1) / 2);
+}
+
+/* So many /24s whose hashes lead to the last lines that any seed has. */
+static void compile_addresses_24s_that_hash_alike_are_put_in_with_another_seed_or_more_lines(void **state)
+{
+	static struct world world;
+	struct chance chance = {.state = 1};
+	uint32_t lines = ENTRIES_MAX * 5 / 12 + 1;
+
+	(void)state;
+	for (uint32_t number = 0x010000; world.entries_count < ENTRIES_MAX; number++)
+		if (weir_hash4(number, 0, lines) < 4)
+			add_entry(&world, 0, prefix_around(WEIR_IPV4, number << 8, 24));
+	compile(&world, 1);
+	assert_int_equal(count_entries(&world.addresses), ENTRIES_MAX);
+	assert_true(world.addresses.entries4_seed > 0 || world.addresses.entries4_hashed > lines);
+	expect_world_as_scanned(&world, &chance, 1000);
 	close_world(&world);
 }
 
@@ -293,13 +355,13 @@ static void compile_addresses_nested_ipv6_prefixes_count_outer_sets_in(void **st
 	expect_world_as_scanned(&world, &chance, 1000);
 	close_world(&world);
 
-	/* All lengths of /17 to /32, side by side. */
-	for (uint8_t length = 17; length <= 32; length++)
+	/* All lengths of /17 to /31, side by side. */
+	for (uint8_t length = 17; length <= 31; length++)
 		add_entry(&world, length - 17,
 			  prefix_around(WEIR_IPV6, (number128)(0x20000000 + length) << 96, length));
 	add_text(&world, 0, "2000::/15");
 	compile(&world, SETS_MAX);
-	assert_int_equal(world.addresses.lengths6_count, 1);
+	assert_int_equal(world.addresses.bits6_count + world.addresses.groups6_count, 0);
 	expect_world_as_scanned(&world, &chance, 1000);
 	close_world(&world);
 }
@@ -359,11 +421,14 @@ static void compile_addresses_same_sets_give_the_same_bytes(void **state)
 		add_entry(&other, one.set_of[i], one.entries[i]);
 	compile(&one, SETS_MAX);
 	compile(&other, SETS_MAX);
-	expect_equal_arrays(a->nodes4, a->nodes4_count, b->nodes4, b->nodes4_count, sizeof(*a->nodes4));
+	expect_equal_arrays(a->bits4, a->bits4_count, b->bits4, b->bits4_count, sizeof(*a->bits4));
+	expect_equal_arrays(a->tops4, a->tops4_count, b->tops4, b->tops4_count, sizeof(*a->tops4));
+	expect_equal_arrays(a->entries4, a->entries4_count, b->entries4, b->entries4_count, sizeof(*a->entries4));
 	expect_equal_arrays(a->values4, a->values4_count, b->values4, b->values4_count, sizeof(*a->values4));
 	expect_equal_arrays(a->lines4, a->lines4_count, b->lines4, b->lines4_count, sizeof(*a->lines4));
 	expect_equal_arrays(a->tops6, a->tops6_count, b->tops6, b->tops6_count, sizeof(*a->tops6));
-	expect_equal_arrays(a->lengths6, a->lengths6_count, b->lengths6, b->lengths6_count, sizeof(*a->lengths6));
+	expect_equal_arrays(a->bits6, a->bits6_count, b->bits6, b->bits6_count, sizeof(*a->bits6));
+	expect_equal_arrays(a->groups6, a->groups6_count, b->groups6, b->groups6_count, sizeof(*a->groups6));
 	expect_equal_arrays(a->buckets6, a->buckets6_count, b->buckets6, b->buckets6_count, sizeof(*a->buckets6));
 	assert_int_equal(a->buckets6_hashed, b->buckets6_hashed);
 	expect_equal_arrays(a->members, a->classes_count, b->members, b->classes_count, a->member_words * 8);
@@ -396,11 +461,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compile_addresses_sets_by_chance_are_found_as_a_scan_finds_them),
 		cmocka_unit_test(compile_addresses_no_sets_is_one_class_and_no_tables),
-		cmocka_unit_test(compile_addresses_everything_needs_no_values_and_no_buckets),
-		cmocka_unit_test(compile_addresses_single_addresses_that_fill_a_24_are_one_value),
+		cmocka_unit_test(compile_addresses_everything_is_the_values_of_one_16_and_no_buckets),
+		cmocka_unit_test(compile_addresses_single_addresses_that_fill_a_24_are_one_entry),
 		cmocka_unit_test(compile_addresses_ranges_of_a_24_are_a_line_up_to_the_capacity),
 		cmocka_unit_test(compile_addresses_equal_24s_share_their_line),
-		cmocka_unit_test(compile_addresses_node_has_the_class_of_most_24s),
+		cmocka_unit_test(compile_addresses_full_16s_have_values_and_equal_ones_share_them),
+		cmocka_unit_test(compile_addresses_few_ranges_of_a_24_lie_in_the_entry),
+		cmocka_unit_test(compile_addresses_24s_that_hash_alike_are_put_in_with_another_seed_or_more_lines),
 		cmocka_unit_test(compile_addresses_nested_ipv6_prefixes_count_outer_sets_in),
 		cmocka_unit_test(compile_addresses_entries_that_hash_alike_make_a_chain),
 		cmocka_unit_test(compile_addresses_chain_that_does_not_get_shorter_is_refused),

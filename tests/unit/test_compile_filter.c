@@ -275,7 +275,7 @@ static void compile_filter_no_rules_is_empty(void **state)
 		filter = build();
 		assert_memory_equal(&filter->head, &nothing, sizeof(nothing));
 		assert_int_equal(filter->rules_count + filter->indexes_count + filter->vectors_count, 0);
-		assert_int_equal(filter->addresses.nodes4_count + filter->addresses.tops6_count, 0);
+		assert_int_equal(filter->addresses.bits4_count + filter->addresses.tops6_count, 0);
 		compile_filter_free(filter);
 		rules_by_chance_free(&world);
 	}
@@ -338,7 +338,7 @@ static void compile_filter_only_what_rules_look_at_has_tables(void **state)
 	/* Two sets that 500 rules share each, so three classes; port 80 and all others; two for the modes. */
 	assert_int_equal(filter->addresses.classes_count, 3);
 	assert_int_equal(filter->vectors_count, (3 + 2 + 2) * 3);
-	assert_int_equal(filter->addresses.nodes4_count, WEIR_NODES4);
+	assert_int_equal(filter->addresses.bits4_count, WEIR_BITS4);
 	assert_int_equal(filter->addresses.tops6_count, 0);
 	compile_filter_free(filter);
 	rules_by_chance_free(&world);
@@ -354,7 +354,7 @@ static void compile_filter_rule_that_looks_at_nothing_matches_without_classes(vo
 	assert_int_equal(filter->head.dimensions, 1u << WEIR_DIMENSION_FRAGMENT);
 	assert_int_equal(filter->vectors_count, 1 + 2);
 	assert_int_equal(filter->addresses.classes_count, 1);
-	assert_int_equal(filter->addresses.nodes4_count + filter->addresses.tops6_count, 0);
+	assert_int_equal(filter->addresses.bits4_count + filter->addresses.tops6_count, 0);
 	assert_int_equal(decided_by(filter, &(struct oracle_packet){.source.family = WEIR_IPV4}), 0);
 	compile_filter_free(filter);
 	rules_by_chance_free(&world);

@@ -63,8 +63,9 @@ static uint64_t measure(const struct kernel *kernel, enum kernel_map map)
 
 	if (!kernel_maps[map].banked)
 		return kernel_maps[map].pinned ? read_memory(kernel_map_fd(kernel, map)) : 0;
-	for (unsigned int bank = 0; bank < WEIR_BANKS; bank++) {
-		AUTO_CLOSE int fd = kernel_bank_open(kernel, map, bank);
+	for (unsigned int i = 0; i < WEIR_BANKS * kernel_maps[map].pages; i++) {
+		AUTO_CLOSE int fd =
+			kernel_page_open(kernel, map, i / kernel_maps[map].pages, i % kernel_maps[map].pages);
 
 		if (fd >= 0)
 			bytes += read_memory(fd);

@@ -94,15 +94,12 @@ static void warn_of_empty(const struct config *config, const struct sets_content
 static size_t count_filter_bytes(const struct compile_filter *filter)
 {
 	const struct compile_addresses *addresses = &filter->addresses;
+	struct compile_lines tables[COMPILE_LINES];
 
-	return sizeof(filter->head) + addresses->nodes4_count * sizeof(*addresses->nodes4) +
-	       addresses->values4_count * sizeof(*addresses->values4) +
-	       addresses->lines4_count * sizeof(*addresses->lines4) +
-	       addresses->tops6_count * sizeof(*addresses->tops6) +
-	       addresses->lengths6_count * sizeof(*addresses->lengths6) +
-	       addresses->buckets6_count * sizeof(*addresses->buckets6) +
-	       filter->indexes_count * sizeof(*filter->indexes) + filter->vectors_count * sizeof(*filter->vectors) +
-	       filter->rules_count * sizeof(*filter->rules);
+	return sizeof(filter->head) + compile_filter_lines(filter, tables) * sizeof(struct weir_line) +
+	       addresses->bits4_count * sizeof(*addresses->bits4) + addresses->tops4_count * sizeof(*addresses->tops4) +
+	       addresses->tops6_count * sizeof(*addresses->tops6) + addresses->bits6_count * sizeof(*addresses->bits6) +
+	       filter->indexes_count * sizeof(*filter->indexes) + filter->rules_count * sizeof(*filter->rules);
 }
 
 static size_t count_bytes(const struct compile_image *image)

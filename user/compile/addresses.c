@@ -8,11 +8,14 @@
 
 void compile_addresses_free(struct compile_addresses *addresses)
 {
-	free(addresses->nodes4);
+	free(addresses->bits4);
+	free(addresses->tops4);
 	free(addresses->values4);
+	free(addresses->entries4);
 	free(addresses->lines4);
 	free(addresses->tops6);
-	free(addresses->lengths6);
+	free(addresses->bits6);
+	free(addresses->groups6);
 	free(addresses->buckets6);
 	free(addresses->members);
 	*addresses = (struct compile_addresses){0};
@@ -37,7 +40,7 @@ static int build4(const struct prefixes *const *sets, size_t count, struct compi
 		return error == -E2BIG ? refuse_classes(problem) : error;
 	for (size_t i = 0; i < count; i++)
 		ranges += sets[i]->v4_count;
-	return ranges ? compile_table4(runs, runs_count, addresses) : 0;
+	return ranges ? compile_table4(runs, runs_count, addresses, problem) : 0;
 }
 
 static int build6(const struct prefixes *const *sets, size_t count, struct compile_rows *rows,
@@ -86,24 +89,58 @@ int compile_addresses_build(const struct prefixes *const *sets, size_t count, st
 	return 0;
 }
 
+static uint16_t find_in_lines(const struct compile_addresses *addresses, uint32_t index, bool is_dense, uint32_t low)
+{
+	const struct weir_line4 *line = &addresses->lines4[index];
+	uint32_t range = 0;
+
+	if (is_dense)
+		return line[low >> 5].dense[low & 31];
+	for (size_t i = 1; i < ARRAY_SIZE(line->start); i++)
+		range += line->start[i] <= low;
+	return line->class[range < WEIR_LINE4_RANGES ? range : WEIR_LINE4_RANGES - 1];
+}
+
+static uint16_t find_in_entry(const struct compile_addresses *addresses, const struct weir_entry4 *entry, uint32_t low)
+{
+	uint32_t kind = entry->key >> 24;
+	uint16_t class = entry->class;
+
+	if (kind != WEIR_ENTRY4_RANGES)
+		return find_in_lines(addresses, entry->index, kind == WEIR_ENTRY4_DENSE, low);
+	for (size_t i = 0; i < ARRAY_SIZE(entry->inner); i++)
+		if ((uint8_t)(low - entry->first[i]) <= entry->span[i])
+			class = entry->inner[i];
+	return class;
+}
+
+static uint16_t find_by_entries(const struct compile_addresses *addresses, uint32_t number, uint32_t low)
+{
+	uint32_t at = weir_hash4(number, addresses->entries4_seed, addresses->entries4_hashed);
+
+	for (uint32_t i = 0; i < WEIR_ENTRY4_PROBES * WEIR_LINE_ENTRIES4; i++) {
+		const struct weir_entry4 *entry =
+			&addresses->entries4[at + i / WEIR_LINE_ENTRIES4].entries4[i % WEIR_LINE_ENTRIES4];
+
+		if (entry->key && (entry->key & 0xffffff) == number)
+			return find_in_entry(addresses, entry, low);
+	}
+	return 0;
+}
+
 static uint16_t find4(const struct compile_addresses *addresses, uint32_t address)
 {
-	const struct weir_node4 *node = &addresses->nodes4[address >> 16];
-	uint32_t word = address >> 14 & 3, bit = address >> 8 & 63, last = address & 255, at, value, range = 0;
-	const struct weir_line4 *line;
+	uint32_t number = address >> 8, low = address & 255, values, value;
 
-	if (!(node->present[word] >> bit & 1))
-		return node->class;
-	at = node->base + node->before[word] + __builtin_popcountll(node->present[word] & ((1ull << bit) - 1));
-	value = addresses->values4[at / 2] >> (at % 2 * 32);
+	if (!(addresses->bits4[number >> 6] >> (number & 63) & 1))
+		return 0;
+	values = addresses->tops4[address >> 17] >> (address >> 16 & 1) * 32;
+	if (!values)
+		return find_by_entries(addresses, number, low);
+	value = addresses->values4[values - 1 + (number & 255)];
 	if (WEIR_VALUE4_KIND(value) == WEIR_VALUE4_CLASS)
 		return WEIR_VALUE4_INDEX(value);
-	line = &addresses->lines4[WEIR_VALUE4_INDEX(value)];
-	if (WEIR_VALUE4_KIND(value) == WEIR_VALUE4_DENSE)
-		return line[last >> 5].dense[last & 31];
-	for (size_t i = 1; i < ARRAY_SIZE(line->start); i++)
-		range += line->start[i] <= last;
-	return line->class[range < WEIR_LINE4_RANGES ? range : WEIR_LINE4_RANGES - 1];
+	return find_in_lines(addresses, WEIR_VALUE4_INDEX(value), WEIR_VALUE4_KIND(value) == WEIR_VALUE4_DENSE, low);
 }
 
 /* The entry of the prefix with that length around the address. */
@@ -128,38 +165,68 @@ static const struct weir_entry6 *probe(const struct compile_addresses *addresses
 	return NULL;
 }
 
-/* Probes the lengths whose bits are set, the longest first; bit 0 is length base. */
-static const struct weir_entry6 *probe_lengths(const struct compile_addresses *addresses, const struct addr *addr,
-					       uint64_t lengths, uint32_t base)
+#define FOUND (1u << 16)
+
+/* The class of the longest prefix of these lengths, plus FOUND, or 0; bit 0 is length base. */
+static uint32_t probe_lengths(const struct compile_addresses *addresses, const struct addr *addr, uint64_t lengths,
+			      uint32_t base)
 {
 	while (lengths) {
 		int bit = 63 - __builtin_clzll(lengths);
 		const struct weir_entry6 *entry = probe(addresses, addr, base + bit);
 
 		if (entry)
-			return entry;
+			return FOUND | entry->class;
 		lengths &= ~(1ull << bit);
 	}
-	return NULL;
+	return 0;
+}
+
+static uint64_t shift_right(uint64_t word, unsigned int shift)
+{
+	return shift < 64 ? word >> shift : 0;
+}
+
+static uint32_t find_in_group(const struct weir_group6 *group, const struct addr *addr)
+{
+	uint64_t high = (uint64_t)ntohl(addr->bytes.word[0]) << 32 | ntohl(addr->bytes.word[1]);
+	uint64_t low = (uint64_t)ntohl(addr->bytes.word[2]) << 32 | ntohl(addr->bytes.word[3]);
+
+	for (int i = 0; i < group->count; i++)
+		if (!shift_right(high ^ group->high[i], group->high_shift[i]) &&
+		    !shift_right(low ^ group->low[i], group->low_shift[i]))
+			return FOUND | group->class[i];
+	return 0;
+}
+
+/* Among the prefixes from /32 on. */
+static uint32_t find_long(const struct compile_addresses *addresses, const struct addr *addr)
+{
+	uint32_t hash = weir_hash6_top(addr->bytes.word[0]), found;
+	const struct weir_group6 *group;
+
+	if (!addresses->bits6_count || !(addresses->bits6[hash >> 16] >> (hash >> 10 & 63) & 1))
+		return 0;
+	group = &addresses->groups6[hash & (addresses->groups6_count - 1)];
+	if (group->count != WEIR_GROUP6_LENGTHS)
+		return find_in_group(group, addr);
+	found = probe_lengths(addresses, addr, group->lengths[1], 96);
+	return found ? found : probe_lengths(addresses, addr, group->lengths[0], 32);
 }
 
 static uint16_t find6(const struct compile_addresses *addresses, const struct addr *addr)
 {
-	uint32_t hash = weir_hash6_top(addr->bytes.word[0]) & (addresses->lengths6_count - 1);
-	const struct weir_lengths6 *lengths = &addresses->lengths6[hash];
 	const struct weir_top6 *top = &addresses->tops6[ntohl(addr->bytes.word[0]) >> 16];
-	const struct weir_entry6 *entry = probe_lengths(addresses, addr, lengths->high, 97);
+	uint32_t found = find_long(addresses, addr);
 
-	if (!entry)
-		entry = probe_lengths(addresses, addr, lengths->low, 33);
-	if (!entry)
-		entry = probe_lengths(addresses, addr, top->lengths, 1);
-	return entry ? entry->class : top->class;
+	if (!found)
+		found = probe_lengths(addresses, addr, top->lengths, 1);
+	return found ? found & 0xffff : top->class;
 }
 
 uint16_t compile_addresses_find(const struct compile_addresses *addresses, const struct addr *addr)
 {
 	if (addr->family == WEIR_IPV4)
-		return addresses->nodes4_count ? find4(addresses, ntohl(addr->bytes.word[0])) : 0;
+		return addresses->bits4_count ? find4(addresses, ntohl(addr->bytes.word[0])) : 0;
 	return addresses->tops6_count ? find6(addresses, addr) : 0;
 }

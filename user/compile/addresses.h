@@ -12,16 +12,23 @@
 #include <maps/filter.h>
 
 struct compile_addresses {
-	struct weir_node4 *nodes4; /* [WEIR_NODES4], or NULL and 0: no set holds an IPv4 address */
-	size_t nodes4_count;
-	uint64_t *values4; /* two entries each */
+	uint64_t *bits4; /* [WEIR_BITS4], or NULL and 0: no set holds an IPv4 address */
+	size_t bits4_count;
+	uint64_t *tops4; /* [WEIR_TOPS4], or NULL and 0 */
+	size_t tops4_count;
+	uint32_t *values4;
 	size_t values4_count;
+	struct weir_line *entries4; /* those that hashes lead to, and some for the last of them to overflow into */
+	size_t entries4_count;
+	uint32_t entries4_hashed, entries4_seed;
 	struct weir_line4 *lines4;
 	size_t lines4_count;
-	struct weir_top6 *tops6; /* [WEIR_TOPS6], or NULL and 0 */
+	struct weir_top6 *tops6; /* [WEIR_TOPS6], or NULL and 0: no set holds an IPv6 address */
 	size_t tops6_count;
-	struct weir_lengths6 *lengths6; /* a power of two */
-	size_t lengths6_count;
+	uint64_t *bits6; /* [WEIR_BITS6], or NULL and 0: no prefix is as long as /32 */
+	size_t bits6_count;
+	struct weir_group6 *groups6; /* a power of two, or NULL and 0 */
+	size_t groups6_count;
 	struct weir_bucket6 *buckets6; /* the hashed ones, a power of two, and those that they lead to */
 	size_t buckets6_count, buckets6_hashed;
 	/* Class c holds set s when bit s & 63 of members[c * member_words + s / 64] is set. Class 0 holds none. */

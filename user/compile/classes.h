@@ -32,7 +32,8 @@ int compile_classes6(const struct prefixes *const *sets, size_t count, struct co
 
 /* Fill the family's tables of *out, which are empty before. 0, -ENOMEM, or -E2BIG with *problem. On failure what was
  * put into *out is still to be freed. */
-int compile_table4(const struct compile_run4 *runs, size_t count, struct compile_addresses *out);
+int compile_table4(const struct compile_run4 *runs, size_t count, struct compile_addresses *out,
+		   struct problem *problem);
 int compile_table6(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out,
 		   struct problem *problem);
 

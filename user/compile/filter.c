@@ -138,7 +138,9 @@ static int fill_addresses(const struct compile_sides *sides, const struct compil
 
 	if (error)
 		return error;
-	head->lengths6_mask = addresses->lengths6_count ? addresses->lengths6_count - 1 : 0;
+	head->entries4_lines = addresses->entries4_hashed;
+	head->entries4_seed = addresses->entries4_seed;
+	head->groups6_mask = addresses->groups6_count ? addresses->groups6_count - 1 : 0;
 	head->buckets6_mask = addresses->buckets6_hashed ? addresses->buckets6_hashed - 1 : 0;
 	error = compile_sides_vectors(sides, COMPILE_FROM, rules, filter);
 	return error ? error : compile_sides_vectors(sides, COMPILE_TO, rules, filter);
@@ -174,6 +176,45 @@ static void fill_quick(struct compile_filter *filter)
 	}
 }
 
+size_t compile_filter_lines(const struct compile_filter *filter, struct compile_lines out[COMPILE_LINES])
+{
+	const struct compile_addresses *addresses = &filter->addresses;
+	const struct compile_lines tables[COMPILE_LINES] = {
+		{addresses->values4, addresses->values4_count * sizeof(*addresses->values4), 0},
+		{addresses->entries4, addresses->entries4_count * sizeof(*addresses->entries4), 0},
+		{addresses->lines4, addresses->lines4_count * sizeof(*addresses->lines4), 0},
+		{addresses->groups6, addresses->groups6_count * sizeof(*addresses->groups6), 0},
+		{addresses->buckets6, addresses->buckets6_count * sizeof(*addresses->buckets6), 0},
+		{filter->vectors, filter->vectors_count * sizeof(*filter->vectors), 0},
+	};
+	size_t lines = 0;
+
+	for (size_t i = 0; i < COMPILE_LINES; i++) {
+		out[i] = tables[i];
+		out[i].first = lines;
+		lines += (tables[i].bytes + sizeof(struct weir_line) - 1) / sizeof(struct weir_line);
+	}
+	return lines;
+}
+
+static int place_lines(struct compile_filter *filter, struct problem *problem)
+{
+	struct compile_lines tables[COMPILE_LINES];
+	size_t lines = compile_filter_lines(filter, tables);
+
+	if (lines > WEIR_MAX_LINES)
+		return compile_refuse(problem, "lines are needed by sets and rules", lines, "WEIR_MAX_LINES",
+				      WEIR_MAX_LINES,
+				      "use fewer or smaller sets, or fewer rules that look at different ones");
+	filter->head.values4 = tables[0].first;
+	filter->head.entries4 = tables[1].first;
+	filter->head.lines4 = tables[2].first;
+	filter->head.groups6 = tables[3].first;
+	filter->head.buckets6 = tables[4].first;
+	filter->head.vectors = tables[5].first;
+	return 0;
+}
+
 static int fill_tables(const struct compile_filter_input *input, const struct compile_rules *rules,
 		       struct compile_filter *filter, struct problem *problem)
 {
@@ -192,10 +233,9 @@ static int fill_tables(const struct compile_filter_input *input, const struct co
 	for (__u32 i = 0; i < WEIR_DIMENSIONS_TOTAL; i++)
 		if (filter->head.dimensions >> i & 1)
 			filter->head.order[filter->head.used++] = i;
-	filter->head.many_vectors = filter->vectors_count > WEIR_MAX_VECTORS;
 	if (!error && compile_filter_is_quick(filter))
 		fill_quick(filter);
-	return error;
+	return error ? error : place_lines(filter, problem);
 }
 
 int compile_filter_build(const struct compile_filter_input *input, struct compile_filter **out, struct problem *problem)

@@ -23,6 +23,14 @@ struct compile_filter_input {
 	const uint32_t *ifindexes; /* [config->interfaces_count]; NULL or 0: not there, no packet comes in by it */
 };
 
+/* What lies in the space of lines, in its order: each table begins at a line of its own. */
+struct compile_lines {
+	const void *rows;
+	size_t bytes;
+	uint32_t first; /* line */
+};
+#define COMPILE_LINES 6
+
 struct compile_filter {
 	struct weir_filter head;
 	struct compile_addresses addresses;
@@ -38,6 +46,8 @@ struct compile_filter {
  * compile_filter_free. Without rules and with `default: pass` everything in *out is empty. */
 int compile_filter_build(const struct compile_filter_input *input, struct compile_filter **out,
 			 struct problem *problem);
+/* The tables that lie in lines, as the head says; borrowed from filter. Returns how many lines they take. */
+size_t compile_filter_lines(const struct compile_filter *filter, struct compile_lines out[COMPILE_LINES]);
 /* Whether the class of the source alone decides, now and later: what weir_filter.quick is for. */
 bool compile_filter_is_quick(const struct compile_filter *filter);
 void compile_filter_free(struct compile_filter *filter);

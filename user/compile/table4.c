@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The IPv4 tables: for each /16 a node, for each /24 that differs from the most a value, for each /24 with more than
- * one class a line of its ranges or eight lines of its addresses.
+ * The IPv4 tables: for each /24 that is not in class 0 a bit, and a value or an entry; for each /24 of many classes a
+ * line of its ranges or eight lines of its addresses.
  *
- * Equal lines are one line: a list of single addresses, however long, makes few different ones, and those stay in the
- * processor's cache.
+ * Equal lines are one line. /16s with equal values share those, so that a large network takes no more room than one
+ * /16.
  */
 #include "../base/scope.h"
 #include "classes.h"
+#include "entries4.h"
 
 #define DENSE_LINES 8
-
-/* So many /24s of a /16, one after the other, have the same value. */
-struct span {
-	uint32_t value, count;
-};
+#define TOP_VALUES  256 /* /24s of a /16 */
+/* A /16 with so many /24s of a class has values rather than entries. */
+#define TOP_IS_FULL 128
 
 struct table4 {
 	const struct compile_run4 *run, *end; /* run: the one that holds the address at hand */
-	struct weir_node4 *nodes;
-	uint64_t *values;
-	size_t values_count, values_room; /* count: of entries, two in each element; room: of elements */
+	uint64_t *bits, *tops;
+	uint32_t *values;
+	size_t values_count, values_room;
+	struct weir_entry4 *entries; /* in order, not yet where they are looked for */
+	size_t entries_count, entries_room;
 	struct weir_line4 *lines;
 	size_t lines_count, lines_room;
-	struct compile_slots ranges, dense; /* of what is in lines */
-	uint16_t *tally;		    /* by class, zero between nodes */
+	struct compile_slots shared, ranges, dense; /* of what is in values and in lines */
 };
 
 static void table_close(struct table4 *table)
 {
-	free(table->nodes);
+	free(table->bits);
+	free(table->tops);
 	free(table->values);
+	free(table->entries);
 	free(table->lines);
-	free(table->tally);
+	compile_slots_free(&table->shared);
 	compile_slots_free(&table->ranges);
 	compile_slots_free(&table->dense);
 }
@@ -118,132 +120,201 @@ static bool advance(struct table4 *table, uint32_t first, uint32_t last)
 	return table->run + 1 == table->end || table->run[1].first > last;
 }
 
-static int value_of(struct table4 *table, uint32_t first, uint32_t *value)
+/* The runs from the one at hand on that begin up to last. */
+static size_t count_runs(const struct table4 *table, uint32_t last)
 {
 	size_t count = 1;
 
-	while (table->run + count < table->end && table->run[count].first <= (first | 255))
+	while (table->run + count < table->end && table->run[count].first <= last)
 		count++;
+	return count;
+}
+
+static int value_of(struct table4 *table, uint32_t first, uint32_t *value)
+{
+	size_t count = count_runs(table, first | 255);
+
 	return count <= WEIR_LINE4_RANGES ? place_ranges(table, count, value) : place_dense(table, first, value);
 }
 
-/* The spans of a /16, at most 256 of them. */
-static int spans_of(struct table4 *table, uint32_t number, struct span *spans, size_t *spans_count)
+/* The values of the /24s of a /16, and how many are not class 0. */
+static int values_of(struct table4 *table, uint32_t top, uint32_t values[TOP_VALUES])
 {
-	uint32_t end = (number + 1) << 8; /* in /24s, like at */
-	size_t count = 0;
-
-	for (uint32_t at = number << 8; at < end; at += spans[count++].count) {
-		struct span *span = &spans[count];
+	for (uint32_t n = 0; n < TOP_VALUES; n++) {
+		uint32_t first = top << 16 | n << 8;
 		int error = 0;
 
-		span->count = 1;
-		if (!advance(table, at << 8, at << 8 | 255)) {
-			error = value_of(table, at << 8, &span->value);
-		} else {
-			bool whole = table->run + 1 == table->end || table->run[1].first >> 8 >= end;
-
-			span->value = table->run->class;
-			span->count = (whole ? end : table->run[1].first >> 8) - at;
-		}
+		if (advance(table, first, first | 255))
+			values[n] = table->run->class;
+		else
+			error = value_of(table, first, &values[n]);
 		if (error)
 			return error;
 	}
-	*spans_count = count;
 	return 0;
 }
 
-/* Of the classes that whole /24s have; the lowest of those that are equally many. */
-static uint16_t most_frequent(struct table4 *table, const struct span *spans, size_t count)
+/* The number of the first of these values in the table, where they are put if they are new. */
+static int share_values(struct table4 *table, const uint32_t values[TOP_VALUES], uint32_t *base)
 {
-	uint32_t most = 0;
-	uint16_t class = 0;
+	uint64_t mixed = 0;
+	uint32_t hash, found, *grown;
+	size_t step = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		uint32_t value = spans[i].value, times;
-
-		if (WEIR_VALUE4_KIND(value) != WEIR_VALUE4_CLASS)
+	for (uint32_t n = 0; n < TOP_VALUES; n++)
+		mixed = compile_hash_word(mixed, values[n]);
+	hash = compile_hash_end(mixed);
+	while ((found = compile_slots_next(&table->shared, hash, &step)) != COMPILE_SLOTS_END) {
+		if (memcmp(table->values + found, values, TOP_VALUES * sizeof(*values)) != 0)
 			continue;
-		times = table->tally[value] += spans[i].count;
-		if (times > most || (times == most && value < class))
-			class = value;
-		if (times > most)
-			most = times;
+		*base = found;
+		return 0;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (WEIR_VALUE4_KIND(spans[i].value) == WEIR_VALUE4_CLASS)
-			table->tally[spans[i].value] = 0;
-	return class;
-}
-
-static void write_node(struct table4 *table, struct weir_node4 *node, const struct span *spans, size_t count)
-{
-	uint32_t bit = 0;
-
-	node->class = most_frequent(table, spans, count);
-	for (size_t i = 0; i < count; i++) {
-		uint32_t end = bit + spans[i].count;
-
-		for (; bit < end && spans[i].value != node->class; bit++) {
-			node->present[bit >> 6] |= 1ull << (bit & 63);
-			table->values[table->values_count / 2] |= (uint64_t)spans[i].value
-								  << (table->values_count % 2 * 32);
-			table->values_count++;
-		}
-		bit = end;
-	}
-	for (int i = 1; i < 4; i++)
-		node->before[i] = node->before[i - 1] + __builtin_popcountll(node->present[i - 1]);
-}
-
-static int fill_node(struct table4 *table, uint32_t number)
-{
-	struct span spans[256];
-	uint64_t *grown;
-	size_t count = 0;
-	int error = spans_of(table, number, spans, &count);
-
-	if (error)
-		return error;
-	grown = compile_array_grow(table->values, &table->values_room, table->values_count / 2 + 129, sizeof(*grown));
+	grown = compile_array_grow(table->values, &table->values_room, table->values_count + TOP_VALUES,
+				   sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	table->values = grown;
-	write_node(table, &table->nodes[number], spans, count);
+	if (compile_slots_add(&table->shared, hash, table->values_count))
+		return -ENOMEM;
+	memcpy(grown + table->values_count, values, TOP_VALUES * sizeof(*values));
+	*base = table->values_count;
+	table->values_count += TOP_VALUES;
 	return 0;
 }
 
-static int fill_nodes(struct table4 *table)
+static int place_values(struct table4 *table, uint32_t top)
 {
-	for (uint32_t i = 0; i < WEIR_NODES4; i++) {
-		int error = 0;
+	uint32_t values[TOP_VALUES], base = 0;
+	int error = values_of(table, top, values);
 
-		table->nodes[i].base = table->values_count;
-		if (advance(table, i << 16, i << 16 | 0xffff))
-			table->nodes[i].class = table->run->class;
-		else
-			error = fill_node(table, i);
+	if (!error)
+		error = share_values(table, values, &base);
+	if (error)
+		return error;
+	for (uint32_t n = 0; n < TOP_VALUES; n++)
+		table->bits[(size_t)top * 4 + n / 64] |= (uint64_t)(values[n] != 0) << n % 64;
+	table->tops[top / 2] |= (uint64_t)(base + 1) << top % 2 * 32;
+	return 0;
+}
+
+/* The runs of one /24 as an entry's ranges within an outer class; false when there are too many. */
+static bool ranges_of(const struct compile_run4 *run, size_t count, struct weir_entry4 *entry)
+{
+	size_t outer = 0, most = 0, inner = 0;
+
+	if (count > 5)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		size_t same = 0;
+
+		for (size_t j = 0; j < count; j++)
+			same += run[j].class == run[i].class;
+		if (same > most)
+			outer = i;
+		if (same > most)
+			most = same;
+	}
+	if (count - most > ARRAY_SIZE(entry->inner))
+		return false;
+	entry->class = entry->inner[0] = entry->inner[1] = run[outer].class;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t first = i ? run[i].first & 255 : 0, end = i + 1 < count ? run[i + 1].first & 255 : 256;
+
+		if (run[i].class == run[outer].class)
+			continue;
+		entry->inner[inner] = run[i].class;
+		entry->first[inner] = first;
+		entry->span[inner++] = end - first - 1;
+	}
+	return true;
+}
+
+/* Of the /24 that the run at hand begins before or in. */
+static int place_entry(struct table4 *table, uint32_t first)
+{
+	struct weir_entry4 entry = {0}, *grown;
+	size_t count = count_runs(table, first | 255);
+	uint32_t kind = WEIR_ENTRY4_RANGES, value = 0;
+	int error = 0;
+
+	if (!ranges_of(table->run, count, &entry)) {
+		error = value_of(table, first, &value);
+		kind = WEIR_VALUE4_KIND(value) == WEIR_VALUE4_LINE ? WEIR_ENTRY4_LINE : WEIR_ENTRY4_DENSE;
+		entry = (struct weir_entry4){.index = WEIR_VALUE4_INDEX(value)};
+	}
+	grown = compile_array_grow(table->entries, &table->entries_room, table->entries_count + 1, sizeof(*grown));
+	if (error || !grown)
+		return error ?: -ENOMEM;
+	entry.key = first >> 8 | kind << 24;
+	table->entries = grown;
+	grown[table->entries_count++] = entry;
+	table->bits[first >> 14] |= 1ull << (first >> 8 & 63);
+	return 0;
+}
+
+static int place_entries(struct table4 *table, uint32_t top)
+{
+	int error = 0;
+
+	for (uint32_t n = 0; n < TOP_VALUES && !error; n++) {
+		uint32_t first = top << 16 | n << 8;
+
+		if (!advance(table, first, first | 255) || table->run->class)
+			error = place_entry(table, first);
+	}
+	return error;
+}
+
+/* How many /24s of a /16 are not of class 0 alone. */
+static size_t count_24s(struct table4 *table, uint32_t top)
+{
+	const struct compile_run4 *run = table->run;
+	size_t count = 0;
+
+	for (uint32_t n = 0; n < TOP_VALUES; n++) {
+		uint32_t first = top << 16 | n << 8;
+
+		count += !advance(table, first, first | 255) || table->run->class;
+	}
+	table->run = run;
+	return count;
+}
+
+static int fill_tops(struct table4 *table)
+{
+	for (uint32_t top = 0; top < WEIR_TOPS4 * 2; top++) {
+		int error;
+
+		if (advance(table, top << 16, top << 16 | 0xffff) && !table->run->class)
+			continue;
+		error = count_24s(table, top) >= TOP_IS_FULL ? place_values(table, top) : place_entries(table, top);
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
-int compile_table4(const struct compile_run4 *runs, size_t count, struct compile_addresses *out)
+int compile_table4(const struct compile_run4 *runs, size_t count, struct compile_addresses *out,
+		   struct problem *problem)
 {
 	struct table4 table AUTO_TABLE = {.run = runs, .end = runs + count};
 	int error;
 
-	table.nodes = calloc(WEIR_NODES4, sizeof(*table.nodes));
-	table.tally = calloc(WEIR_MAX_CLASSES, sizeof(*table.tally));
-	if (!table.nodes || !table.tally)
+	table.bits = calloc(WEIR_BITS4, sizeof(*table.bits));
+	table.tops = calloc(WEIR_TOPS4, sizeof(*table.tops));
+	if (!table.bits || !table.tops)
 		return -ENOMEM;
-	error = fill_nodes(&table);
+	error = fill_tops(&table);
+	if (!error)
+		error = compile_entries4(table.entries, table.entries_count, out, problem);
 	if (error)
 		return error;
-	out->nodes4_count = WEIR_NODES4;
-	out->nodes4 = TAKE_PTR(table.nodes);
-	out->values4_count = (table.values_count + 1) / 2;
+	out->bits4_count = WEIR_BITS4;
+	out->bits4 = TAKE_PTR(table.bits);
+	out->tops4_count = WEIR_TOPS4;
+	out->tops4 = TAKE_PTR(table.tops);
+	out->values4_count = table.values_count;
 	out->values4 = compile_array_trim(TAKE_PTR(table.values), out->values4_count, sizeof(*out->values4));
 	out->lines4_count = table.lines_count;
 	out->lines4 = compile_array_trim(TAKE_PTR(table.lines), out->lines4_count, sizeof(*out->lines4));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The IPv6 tables: short prefixes spread out, the others in a hash table of buckets, and for both which lengths are
- * worth a probe.
+ * The IPv6 tables: short prefixes spread out; long ones by three in groups, by their first 32 bits; in a hash table of
+ * buckets those between, and those of a group that has more.
  */
 #include "../base/scope.h"
 #include "classes.h"
@@ -47,7 +47,7 @@ static void fill_tops(const struct compile_class6 *prefixes, size_t count, struc
 		const struct prefix6 *prefix = &prefixes[i].prefix;
 		uint32_t top = prefix->high >> 48;
 
-		if (prefix->length > 32)
+		if (prefix->length > 31)
 			continue;
 		if (prefix->length > 16) {
 			tops[top].lengths |= 1u << (prefix->length - 1);
@@ -58,42 +58,116 @@ static void fill_tops(const struct compile_class6 *prefixes, size_t count, struc
 	}
 }
 
-static int fill_lengths(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out)
+/* Of the first 32 bits, for prefixes that are as long. */
+static uint32_t hash_of_first(const struct prefix6 *prefix)
+{
+	return weir_hash6_top(htonl(prefix->high >> 32));
+}
+
+static struct weir_group6 *group_of(const struct prefix6 *prefix, const struct compile_addresses *out)
+{
+	return &out->groups6[hash_of_first(prefix) & (out->groups6_count - 1)];
+}
+
+/* Those that buckets hold. */
+static bool is_bucketed(const struct prefix6 *prefix, const struct compile_addresses *out)
+{
+	if (prefix->length < 32)
+		return prefix->length > 16;
+	return group_of(prefix, out)->count == WEIR_GROUP6_LENGTHS;
+}
+
+/* Before those in the group that are shorter. */
+static void insert(struct weir_group6 *group, const struct compile_class6 *entry)
+{
+	const struct prefix6 *prefix = &entry->prefix;
+	uint8_t low_shift = prefix->length > 64 ? 128 - prefix->length : 64;
+	uint8_t high_shift = prefix->length > 64 ? 0 : 64 - prefix->length;
+	int at = group->count++;
+
+	for (; at && group->high_shift[at - 1] + group->low_shift[at - 1] > high_shift + low_shift; at--) {
+		group->high[at] = group->high[at - 1];
+		group->low[at] = group->low[at - 1];
+		group->class[at] = group->class[at - 1];
+		group->high_shift[at] = group->high_shift[at - 1];
+		group->low_shift[at] = group->low_shift[at - 1];
+	}
+	group->high[at] = prefix->high;
+	group->low[at] = prefix->low;
+	group->class[at] = entry->class;
+	group->high_shift[at] = high_shift;
+	group->low_shift[at] = low_shift;
+}
+
+static void fill_group(const struct compile_class6 *entry, bool is_full, struct compile_addresses *out)
+{
+	const struct prefix6 *prefix = &entry->prefix;
+	struct weir_group6 *group = group_of(prefix, out);
+	uint32_t hash = hash_of_first(prefix);
+
+	out->bits6[hash >> 16] |= 1ull << (hash >> 10 & 63);
+	if (!is_full) {
+		insert(group, entry);
+		return;
+	}
+	group->count = WEIR_GROUP6_LENGTHS;
+	if (prefix->length < 96)
+		group->lengths[0] |= 1ull << (prefix->length - 32);
+	else
+		group->lengths[1] |= 1ull << (prefix->length - 96);
+}
+
+static size_t count_groups(const struct compile_class6 *prefixes, size_t count)
 {
 	uint64_t before = UINT64_MAX;
 	size_t distinct = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t top = prefixes[i].prefix.high >> 32;
+		uint64_t first = prefixes[i].prefix.high >> 32;
 
-		if (prefixes[i].prefix.length <= 32)
+		if (prefixes[i].prefix.length < 32)
 			continue;
-		distinct += top != before;
-		before = top;
+		distinct += first != before;
+		before = first;
 	}
-	out->lengths6_count = power_of_two(2 * distinct);
-	out->lengths6 = calloc(out->lengths6_count, sizeof(*out->lengths6));
-	if (!out->lengths6)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		const struct prefix6 *prefix = &prefixes[i].prefix;
-		uint32_t hash = weir_hash6_top(htonl(prefix->high >> 32));
-		struct weir_lengths6 *lengths = &out->lengths6[hash & (out->lengths6_count - 1)];
+	return distinct ? power_of_two(distinct) : 0;
+}
 
-		if (prefix->length > 96)
-			lengths->high |= 1ull << (prefix->length - 97);
-		else if (prefix->length > 32)
-			lengths->low |= 1ull << (prefix->length - 33);
+static int fill_groups(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out)
+{
+	size_t groups = count_groups(prefixes, count);
+	uint8_t *members AUTO_FREE = NULL; /* of each group, up to one more than fit */
+
+	if (!groups)
+		return 0;
+	members = calloc(groups, sizeof(*members));
+	out->bits6 = calloc(WEIR_BITS6, sizeof(*out->bits6));
+	out->groups6 = calloc(groups, sizeof(*out->groups6));
+	if (!members || !out->bits6 || !out->groups6)
+		return -ENOMEM;
+	out->bits6_count = WEIR_BITS6;
+	out->groups6_count = groups;
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *member = &members[hash_of_first(&prefixes[i].prefix) & (groups - 1)];
+
+		*member += prefixes[i].prefix.length >= 32 && *member <= WEIR_GROUP6_PREFIXES;
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool is_full = members[hash_of_first(&prefixes[i].prefix) & (groups - 1)] > WEIR_GROUP6_PREFIXES;
+
+		if (prefixes[i].prefix.length >= 32)
+			fill_group(&prefixes[i], is_full, out);
 	}
 	return 0;
 }
 
 /* Entries in each of the hashed buckets. */
-static void count_entries(const struct compile_class6 *prefixes, size_t count, uint32_t *entries, size_t hashed)
+static void count_entries(const struct compile_class6 *prefixes, size_t count, const struct compile_addresses *out,
+			  uint32_t *entries, size_t hashed)
 {
 	memset(entries, 0, hashed * sizeof(*entries));
 	for (size_t i = 0; i < count; i++)
-		if (prefixes[i].prefix.length > 16)
+		if (is_bucketed(&prefixes[i].prefix, out))
 			entries[hash_of(&prefixes[i].prefix) & (hashed - 1)]++;
 }
 
@@ -159,18 +233,20 @@ static int fill_buckets(const struct compile_class6 *prefixes, size_t count, str
 	uint32_t *entries AUTO_FREE = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		total += prefixes[i].prefix.length > 16;
+		total += is_bucketed(&prefixes[i].prefix, out);
+	if (!total)
+		return 0;
 	hashed = power_of_two((total * LOAD_DENOMINATOR + LOAD_NUMERATOR - 1) / LOAD_NUMERATOR);
 	most = hashed << DOUBLINGS;
 	entries = calloc(most, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	count_entries(prefixes, count, entries, hashed);
+	count_entries(prefixes, count, out, entries, hashed);
 	while (!(buckets = count_buckets(entries, hashed))) {
 		if (hashed == most)
 			return refuse_chains(problem);
 		hashed *= 2;
-		count_entries(prefixes, count, entries, hashed);
+		count_entries(prefixes, count, out, entries, hashed);
 	}
 	out->buckets6 = calloc(buckets, sizeof(*out->buckets6));
 	if (!out->buckets6)
@@ -180,7 +256,7 @@ static int fill_buckets(const struct compile_class6 *prefixes, size_t count, str
 	link_chains(entries, out);
 	/* From the last to the first, so that entries is the number of those before. */
 	for (size_t i = count; i-- > 0;)
-		if (prefixes[i].prefix.length > 16)
+		if (is_bucketed(&prefixes[i].prefix, out))
 			add_entry(&prefixes[i], --entries[hash_of(&prefixes[i].prefix) & (hashed - 1)], out);
 	return 0;
 }
@@ -195,6 +271,6 @@ int compile_table6(const struct compile_class6 *prefixes, size_t count, struct c
 		return -ENOMEM;
 	out->tops6_count = WEIR_TOPS6;
 	fill_tops(prefixes, count, out->tops6);
-	error = fill_lengths(prefixes, count, out);
+	error = fill_groups(prefixes, count, out);
 	return error ? error : fill_buckets(prefixes, count, out, problem);
 }

@@ -17,9 +17,10 @@
 /* Every map of the inventory, in its order. */
 enum kernel_map {
 #define KERNEL_MAP_ENUM(name, ...) KERNEL_MAP_##name,
-	WEIR_MAPS_PINNED(KERNEL_MAP_ENUM) WEIR_MAPS_BANKED(KERNEL_MAP_ENUM) WEIR_MAPS_LOCAL(KERNEL_MAP_ENUM)
+	WEIR_MAPS_PINNED(KERNEL_MAP_ENUM) WEIR_MAPS_BANKED(KERNEL_MAP_ENUM) WEIR_MAPS_PAGED(KERNEL_MAP_ENUM)
+		WEIR_MAPS_LOCAL(KERNEL_MAP_ENUM)
 #undef KERNEL_MAP_ENUM
-		KERNEL_MAPS
+			KERNEL_MAPS
 };
 
 struct kernel_map_info {
@@ -27,6 +28,7 @@ struct kernel_map_info {
 	unsigned int type; /* enum bpf_map_type; of a banked map: of a bank */
 	size_t key_size, value_size;
 	unsigned int max_entries, flags;
+	unsigned int pages; /* inner maps of a bank at most; 0: not banked */
 	bool pinned, banked, per_cpu;
 };
 extern const struct kernel_map_info kernel_maps[KERNEL_MAPS];
@@ -93,6 +95,10 @@ void kernel_map_munmap(void *address, size_t bytes);
 int kernel_bank_create(enum kernel_map map, unsigned int entries);
 int kernel_bank_install(const struct kernel *kernel, enum kernel_map map, unsigned int bank, int fd);
 int kernel_bank_open(const struct kernel *kernel, enum kernel_map map, unsigned int bank);
+/* The same for a bank of several pages: count inner maps from its first one on; those behind them are taken out. */
+int kernel_pages_install(const struct kernel *kernel, enum kernel_map map, unsigned int bank, const int *fds,
+			 unsigned int count);
+int kernel_page_open(const struct kernel *kernel, enum kernel_map map, unsigned int bank, unsigned int page);
 
 /* One packet through the program by BPF_PROG_TEST_RUN. data_in is at least 14 bytes. *data_size is the room in
  * data_out on the way in and the bytes written on the way out. *action is enum xdp_action. The traced variant's

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAP_INFO(map_name, map_type, key, value, entries, map_flags, is_pinned, is_banked)                             \
+#define MAP_INFO(map_name, map_type, key, value, entries, map_flags, is_pinned, inner_maps)                            \
 	[KERNEL_MAP_##map_name] = {.name = #map_name,                                                                  \
 				   .type = BPF_MAP_TYPE_##map_type,                                                    \
 				   .key_size = sizeof(key),                                                            \
@@ -18,17 +18,20 @@
 				   .max_entries = (entries),                                                           \
 				   .flags = (map_flags),                                                               \
 				   .pinned = (is_pinned),                                                              \
-				   .banked = (is_banked),                                                              \
+				   .banked = (inner_maps) > 0,                                                         \
+				   .pages = (inner_maps),                                                              \
 				   .per_cpu = BPF_MAP_TYPE_##map_type == BPF_MAP_TYPE_PERCPU_ARRAY},
 #define MAP_INFO_PINNED(name, type, key, value, entries, flags)                                                        \
-	MAP_INFO(name, type, key, value, entries, flags, true, false)
+	MAP_INFO(name, type, key, value, entries, flags, true, 0)
 #define MAP_INFO_BANKED(name, type, key, value, entries, flags)                                                        \
-	MAP_INFO(name, type, key, value, entries, flags, true, true)
+	MAP_INFO(name, type, key, value, entries, flags, true, 1)
+#define MAP_INFO_PAGED(name, type, key, value, entries, flags, pages)                                                  \
+	MAP_INFO(name, type, key, value, entries, flags, true, pages)
 #define MAP_INFO_LOCAL(name, type, key, value, entries, flags)                                                         \
-	MAP_INFO(name, type, key, value, entries, flags, false, false)
+	MAP_INFO(name, type, key, value, entries, flags, false, 0)
 
-const struct kernel_map_info kernel_maps[KERNEL_MAPS] = {
-	WEIR_MAPS_PINNED(MAP_INFO_PINNED) WEIR_MAPS_BANKED(MAP_INFO_BANKED) WEIR_MAPS_LOCAL(MAP_INFO_LOCAL)};
+const struct kernel_map_info kernel_maps[KERNEL_MAPS] = {WEIR_MAPS_PINNED(MAP_INFO_PINNED) WEIR_MAPS_BANKED(
+	MAP_INFO_BANKED) WEIR_MAPS_PAGED(MAP_INFO_PAGED) WEIR_MAPS_LOCAL(MAP_INFO_LOCAL)};
 
 /* A bpf(2) call that meets a signal or a busy bucket is worth another try, but not for ever. */
 #define MAP_TRIES 100
@@ -157,23 +160,69 @@ int kernel_bank_create(enum kernel_map map, unsigned int entries)
 
 int kernel_bank_install(const struct kernel *kernel, enum kernel_map map, unsigned int bank, int fd)
 {
-	if (!kernel_maps[map].banked || bank >= WEIR_BANKS)
-		return -EINVAL;
-	if (fd < 0) {
-		int error = kernel_map_delete(kernel_map_fd(kernel, map), &bank);
-
-		return error == -ENOENT ? 0 : error;
-	}
-	return kernel_map_put(kernel_map_fd(kernel, map), &bank, &fd);
+	return kernel_pages_install(kernel, map, bank, &fd, fd >= 0);
 }
 
 int kernel_bank_open(const struct kernel *kernel, enum kernel_map map, unsigned int bank)
 {
+	return kernel_page_open(kernel, map, bank, 0);
+}
+
+/* All in one call, after which the kernel waits once for programs that look at what was there before; kernels without
+ * this call (before 5.14) wait after each. */
+static int map_put_many(int fd, unsigned int first, const int *fds, unsigned int count)
+{
+	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, options);
+	AUTO_FREE unsigned int *keys = calloc(count ?: 1, sizeof(*keys));
+	__u32 done = count;
+	int error = keys ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; i < count && keys; i++)
+		keys[i] = first + i;
+	if (!error && count > 1)
+		error = MAP_RETRY(bpf_map_update_batch(fd, keys, fds, &done, &options));
+	if (count > 1 && (!error || error == -ENOMEM))
+		return error;
+	error = 0;
+	for (unsigned int i = 0; i < count && !error; i++)
+		error = kernel_map_put(fd, &keys[i], &fds[i]);
+	return error;
+}
+
+int kernel_pages_install(const struct kernel *kernel, enum kernel_map map, unsigned int bank, const int *fds,
+			 unsigned int count)
+{
+	unsigned int pages = kernel_maps[map].pages;
+	unsigned int end = count;
+	int outer = kernel_map_fd(kernel, map), error;
+	__u32 id;
+
+	if (bank >= WEIR_BANKS || count > pages)
+		return -EINVAL;
+	error = map_put_many(outer, bank * pages, fds, count);
+	for (; !error && end < pages; end++) {
+		unsigned int key = bank * pages + end;
+
+		if (kernel_map_get(outer, &key, &id))
+			break;
+	}
+	/* From the last one on, so that there is no gap whenever this ends. */
+	while (!error && end-- > count) {
+		unsigned int key = bank * pages + end;
+
+		error = kernel_map_delete(outer, &key);
+	}
+	return error;
+}
+
+int kernel_page_open(const struct kernel *kernel, enum kernel_map map, unsigned int bank, unsigned int page)
+{
+	unsigned int key = bank * kernel_maps[map].pages + page;
 	__u32 id;
 	int error;
 
-	if (!kernel_maps[map].banked || bank >= WEIR_BANKS)
+	if (bank >= WEIR_BANKS || page >= kernel_maps[map].pages)
 		return -EINVAL;
-	error = kernel_map_get(kernel_map_fd(kernel, map), &bank, &id);
+	error = kernel_map_get(kernel_map_fd(kernel, map), &key, &id);
 	return error ? error : bpf_map_get_fd_by_id(id);
 }

@@ -108,7 +108,8 @@ static int pins_check(const char *path, int fd, const struct kernel_map_info *ex
 		{"its type", info.type, outer ? BPF_MAP_TYPE_ARRAY_OF_MAPS : expected->type},
 		{"the size of its keys", info.key_size, outer ? sizeof(__u32) : expected->key_size},
 		{"the size of its values", info.value_size, outer ? sizeof(__u32) : expected->value_size},
-		{"the number of its entries", info.max_entries, outer ? WEIR_BANKS : expected->max_entries},
+		{"the number of its entries", info.max_entries,
+		 outer ? WEIR_BANKS * expected->pages : expected->max_entries},
 		{"its flags", info.map_flags, outer ? 0 : expected->flags},
 	};
 
@@ -125,7 +126,7 @@ static int pins_check(const char *path, int fd, const struct kernel_map_info *ex
 static int pins_check_banks(const char *path, int outer_fd, const struct kernel_map_info *expected,
 			    struct problem *problem)
 {
-	for (__u32 bank = 0; bank < WEIR_BANKS; bank++) {
+	for (__u32 bank = 0; bank < WEIR_BANKS * expected->pages; bank++) {
 		AUTO_CLOSE int fd = -1;
 		struct kernel_map_info bank_expected = *expected;
 		__u32 id;

@@ -23,24 +23,16 @@ static struct bank_rows bank_filter_rows(const struct compile_filter *filter, en
 	switch (map) {
 	case KERNEL_MAP_filter:
 		return (struct bank_rows){&filter->head, 1};
-	case KERNEL_MAP_nodes4:
-		return (struct bank_rows){addresses->nodes4, addresses->nodes4_count};
-	case KERNEL_MAP_values4:
-		return (struct bank_rows){addresses->values4, addresses->values4_count};
-	case KERNEL_MAP_lines4:
-		return (struct bank_rows){addresses->lines4, addresses->lines4_count};
+	case KERNEL_MAP_bits4:
+		return (struct bank_rows){addresses->bits4, addresses->bits4_count};
+	case KERNEL_MAP_tops4:
+		return (struct bank_rows){addresses->tops4, addresses->tops4_count};
 	case KERNEL_MAP_tops6:
 		return (struct bank_rows){addresses->tops6, addresses->tops6_count};
-	case KERNEL_MAP_lengths6:
-		return (struct bank_rows){addresses->lengths6, addresses->lengths6_count};
-	case KERNEL_MAP_buckets6:
-		return (struct bank_rows){addresses->buckets6, addresses->buckets6_count};
+	case KERNEL_MAP_bits6:
+		return (struct bank_rows){addresses->bits6, addresses->bits6_count};
 	case KERNEL_MAP_indexes:
 		return (struct bank_rows){filter->indexes, filter->indexes_count};
-	case KERNEL_MAP_vectors:
-		return (struct bank_rows){filter->vectors, filter->head.many_vectors ? 0 : filter->vectors_count};
-	case KERNEL_MAP_more_vectors:
-		return (struct bank_rows){filter->vectors, filter->head.many_vectors ? filter->vectors_count : 0};
 	case KERNEL_MAP_rules:
 		return (struct bank_rows){filter->rules, filter->rules_count};
 	default:
@@ -147,10 +139,16 @@ int bank_create(const struct compile_image *image, struct bank *bank, struct pro
 
 	for (int map = 0; map < KERNEL_MAPS; map++)
 		fresh.fds[map] = -1;
+	error = pages_create(image->filter, &fresh);
+	if (error) {
+		bank_problem(error, KERNEL_MAP_lines, "made", problem);
+		bank_free(&fresh);
+		return error;
+	}
 	for (int map = 0; map < KERNEL_MAPS; map++) {
 		size_t count = bank_rows(image, map).count;
 
-		if (!kernel_maps[map].banked || (!count && bank_may_lack(map)))
+		if (kernel_maps[map].pages != 1 || (!count && bank_may_lack(map)))
 			continue;
 		fresh.fds[map] = kernel_bank_create(map, count ? (unsigned int)count : 1);
 		if (fresh.fds[map] < 0) {
@@ -230,9 +228,9 @@ static int bank_copy_mapped(int fd, enum kernel_map map, struct bank_rows rows, 
 
 int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem)
 {
-	for (int map = 0; map < KERNEL_MAPS; map++) {
-		int error;
+	int error;
 
+	for (int map = 0; map < KERNEL_MAPS; map++) {
 		if (bank->fds[map] < 0)
 			continue;
 		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), true)
@@ -240,14 +238,15 @@ int bank_fill(const struct compile_image *image, struct bank *bank, struct probl
 		if (error)
 			return bank_problem(error, map, "filled", problem);
 	}
-	return 0;
+	error = pages_fill(image->filter, bank);
+	return error ? bank_problem(error, KERNEL_MAP_lines, "filled", problem) : 0;
 }
 
 int bank_check(const struct compile_image *image, const struct bank *bank, struct problem *problem)
 {
-	for (int map = 0; map < KERNEL_MAPS; map++) {
-		int error;
+	int error;
 
+	for (int map = 0; map < KERNEL_MAPS; map++) {
 		if (bank->fds[map] < 0)
 			continue;
 		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), false)
@@ -255,26 +254,29 @@ int bank_check(const struct compile_image *image, const struct bank *bank, struc
 		if (error)
 			return bank_problem(error, map, "read back as written", problem);
 	}
-	return 0;
+	error = pages_check(image->filter, bank);
+	return error ? bank_problem(error, KERNEL_MAP_lines, "read back as written", problem) : 0;
 }
 
 int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem)
 {
-	for (int map = 0; map < KERNEL_MAPS; map++) {
-		int error;
+	int error;
 
-		if (!kernel_maps[map].banked)
+	for (int map = 0; map < KERNEL_MAPS; map++) {
+		if (kernel_maps[map].pages != 1)
 			continue;
 		error = kernel_bank_install(kernel, map, index, bank->fds[map]);
 		if (error)
 			return bank_problem(error, map, "installed", problem);
 	}
-	return 0;
+	error = kernel_pages_install(kernel, KERNEL_MAP_lines, index, bank->pages, bank->pages_count);
+	return error ? bank_problem(error, KERNEL_MAP_lines, "installed", problem) : 0;
 }
 
 void bank_free(struct bank *bank)
 {
 	for (int map = 0; map < KERNEL_MAPS; map++)
 		scope_close(&bank->fds[map]);
+	pages_free(bank);
 	bank_view_close(&bank->view);
 }

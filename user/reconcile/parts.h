@@ -81,8 +81,19 @@ void bans_expire(struct reconcile *reconcile);
 /* bank.c: the inner maps of one generation. */
 struct bank {
 	int fds[KERNEL_MAPS]; /* -1: none */
+	int *pages;	      /* of the filter's lines */
+	unsigned int pages_count;
 	struct bank_view view;
 };
+
+/* pages.c: the pages of the filter's lines. Each as its namesake below; what pages_create made pages_free gives back,
+ * also when it failed. 0 or -errno; -EIO where a page holds something else. */
+int pages_create(const struct compile_filter *filter, struct bank *bank);
+int pages_fill(const struct compile_filter *filter, const struct bank *bank);
+int pages_check(const struct compile_filter *filter, const struct bank *bank);
+void pages_free(struct bank *bank);
+
+/* bank.c */
 int bank_create(const struct compile_image *image, struct bank *bank, struct problem *problem);
 /* Writes all of the image, and reads all of it back. */
 int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem);
