@@ -30,9 +30,25 @@ static void look_through(const struct config *config)
 			abort();
 		free(text);
 	}
-	if (config_findings_collect(config, &found))
+	if (config_findings_collect(config, 0, &found))
 		abort();
 	config_findings_free(&found);
+}
+
+/* The same verdict, and whatever was read of a refused file can be looked through. */
+static void examine(const char *data, size_t size, int expected)
+{
+	struct config_report report;
+	char *words;
+
+	if (config_examine("fuzz.yaml", data, size, 0, &report) != expected ||
+	    report.errors.entries.count != report.errors.count)
+		abort();
+	words = config_findings_format(&report.findings, "fuzz.yaml", data, size);
+	if (!words)
+		abort();
+	free(words);
+	config_report_free(&report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	config_free(config);
 	config_errors_free(&errors);
+	examine((const char *)data, size, error);
 	return 0;
 }

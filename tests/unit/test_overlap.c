@@ -21,7 +21,7 @@ static char *findings_of(const char *text)
 	FILE *file = open_memstream(&out, &size);
 
 	assert_non_null(file);
-	assert_int_equal(config_findings_collect(config, &found), 0);
+	assert_int_equal(config_findings_collect(config, 0, &found), 0);
 	for (size_t i = 0; i < found.count; i++) {
 		const struct config_finding *finding = &found.findings[i];
 
@@ -92,6 +92,10 @@ static const struct pair addresses[] = {
 	{"to: \"@vips\"", "to: 198.51.100.10", true},
 	{"to: 198.51.100.0/24", "to: \"@vips\"", true},
 	{"to: \"@vips\"", "to: 198.51.100.11", false},
+	{"", "from: \"@empty\"", false},
+	{"", "to: [\"@empty\", \"!10.0.0.0/8\"]", false},
+	{"", "from: [\"@empty\", 10.0.0.0/8]", true},
+	{"", "from: \"!@empty\"", true},
 	{"from: \"!@file\"", "from: \"!@file\"", true},
 	{"from: \"!@file\"", "from: 10.0.0.0/8", false},
 	{"from: \"!10.0.0.0/8\"", "from: 192.0.2.0/24", true},

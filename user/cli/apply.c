@@ -7,6 +7,7 @@
 #include "../config/config.h"
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 struct options {
 	struct cli_common common;
@@ -72,21 +73,21 @@ static void print_result(const struct options *options, const json_t *result)
 /* Looks at the text here first: the errors are complete, and nothing is sent that cannot be right. */
 static int check_text(const struct options *options, const char *text, size_t size)
 {
-	struct config_errors errors = {0};
-	struct config *config = NULL;
-	int err = config_parse(options->path, text, size, &config, &errors);
+	struct config_report report;
+	int err = config_examine(options->path, text, size, time(NULL), &report);
 
 	if (err) {
-		fputs(errors.text ? errors.text : strerror(-err), stderr);
+		fputs(report.errors.text ? report.errors.text : strerror(-err), stderr);
 		fprintf(stderr, "weir: nothing was applied; the live policy is as it was\n");
 	} else if (!options->common.json) {
-		json_t *dangers = cli_config_dangers(config);
+		AUTO_FREE char *found = config_findings_format(&report.findings, options->path, text, size);
+		json_t *dangers = cli_config_dangers(report.config);
 
+		fputs(found ? found : "", stderr);
 		print_lines(stderr, dangers, "weir: warning: ");
 		json_decref(dangers);
 	}
-	config_free(config);
-	config_errors_free(&errors);
+	config_report_free(&report);
 	return err;
 }
 

@@ -2,13 +2,13 @@
 /* `weir check`: validates a configuration, says how big it is and what it would change. */
 #include "cli.h"
 #include "measure.h"
-#include "../base/file.h"
 #include "../base/json.h"
 #include "../base/scope.h"
 #include "../controller/controller.h"
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 struct options {
 	struct cli_common common;
@@ -37,18 +37,15 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 }
 
 /* The lines of change against what is live; JSON null when no controller answers. */
-static json_t *compare_with_live(const struct options *options)
+static json_t *compare_with_live(const struct options *options, const struct config_report *found)
 {
-	AUTO_FREE char *text = NULL, *path = realpath(options->path, NULL);
+	AUTO_FREE char *path = realpath(options->path, NULL);
 	json_t *arguments, *result = NULL, *changes;
 	struct problem problem = {0};
-	size_t size;
 	int err;
 
-	if (file_read(options->path, CONFIG_MAX_BYTES, &text, &size))
-		return json_null();
-	arguments = json_pack("{s:o, s:s%, s:b}", "path", json_text(path ? path : options->path), "text", text, size,
-			      "dry_run", 1);
+	arguments = json_pack("{s:o, s:s%, s:b}", "path", json_text(path ? path : options->path), "text", found->text,
+			      found->size, "dry_run", 1);
 	err = cli_call(options->common.socket, "apply", arguments, &result, &problem);
 	json_decref(arguments);
 	if (err)
@@ -58,6 +55,7 @@ static json_t *compare_with_live(const struct options *options)
 	return changes ? changes : json_null();
 }
 
+/* What has no place in the file. */
 static json_t *list_warnings(const struct config *config, const json_t *of_lists)
 {
 	json_t *warnings = cli_config_dangers(config), *paths = controller_path_warnings(config);
@@ -66,6 +64,27 @@ static json_t *list_warnings(const struct config *config, const json_t *of_lists
 	json_array_extend(warnings, paths);
 	json_decref(paths);
 	return warnings;
+}
+
+/* What has one: an object each. */
+static json_t *list_places(const char *path, const struct config_findings *findings)
+{
+	json_t *places = json_array();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct config_finding *finding = &findings->findings[i];
+		json_t *row = json_pack("{s:o, s:i, s:i, s:o}", "file", json_text(path), "line", finding->place.line,
+					"column", finding->place.column, "message", json_text(finding->sentence));
+
+		if (finding->other.line)
+			json_object_set_new(
+				row, "other",
+				json_pack("{s:i, s:i}", "line", finding->other.line, "column", finding->other.column));
+		if (*finding->hint)
+			json_object_set_new(row, "hint", json_text(finding->hint));
+		json_array_append_new(places, row);
+	}
+	return places;
 }
 
 static void print_lines(const char *heading, const json_t *lines, const char *bullet)
@@ -80,7 +99,7 @@ static void print_lines(const char *heading, const json_t *lines, const char *bu
 		printf("  %s%s\n", bullet, json_string_value(line));
 }
 
-static void print_report(const char *path, const json_t *report)
+static void print_report(const char *path, const char *findings, const json_t *report)
 {
 	const json_t *sizes = json_object_get(report, "sizes"), *changes = json_object_get(report, "changes");
 
@@ -96,6 +115,8 @@ static void print_report(const char *path, const json_t *report)
 	printf("  %.1f KiB of kernel tables a generation, %.1f KiB of them for sets and rules\n",
 	       (double)cli_number(sizes, "table_bytes") / 1024, (double)cli_number(sizes, "filter_bytes") / 1024);
 	print_lines("Probably not meant:", json_object_get(report, "warnings"), "! ");
+	if (*findings)
+		printf("\n%s", findings);
 	print_lines("An apply would change:", changes, "");
 	if (json_is_null(changes))
 		printf("\nNo controller answers: there is nothing to compare with.\n");
@@ -103,50 +124,90 @@ static void print_report(const char *path, const json_t *report)
 		printf("\nThis is what is live already.\n");
 }
 
-/* Tells errors, one to a line; with --json as a document too. */
-static int refuse(const struct options *options, const char *text, size_t count)
+/* What the lists say of sets joins what the configuration says of them. */
+static void join_findings(struct config_findings *into, const struct config_findings *from)
 {
-	fputs(text, stderr);
+	for (size_t i = 0; i < from->count; i++)
+		config_findings_add(into, from->findings[i].place, from->findings[i].other, from->findings[i].hint,
+				    "%s", from->findings[i].sentence);
+}
+
+static char *format_findings(const struct options *options, const struct config_report *found)
+{
+	char *text = config_findings_format(&found->findings, options->path, found->text, found->size);
+
+	return text ? text : strdup("");
+}
+
+/* Tells all that is wrong, errors first; with --json as a document too. of_lists are errors of list files. */
+static int refuse(const struct options *options, const struct config_report *found, const json_t *of_lists)
+{
+	AUTO_FREE char *findings = format_findings(options, found);
+	json_t *errors = list_places(options->path, &found->errors.entries);
+	const json_t *error;
+	size_t i;
+
+	fputs(found->errors.text ? found->errors.text : "", stderr);
+	json_array_foreach(of_lists, i, error) {
+		fprintf(stderr, "%s\n", json_string_value(error));
+		json_array_append_new(errors, json_pack("{s:O}", "message", error));
+	}
+	fputs(findings ? findings : "", stderr);
 	if (options->common.json)
-		cli_print_json(json_pack("{s:b, s:o, s:I}", "valid", 0, "errors", json_text(text), "errors_count",
-					 (json_int_t)count));
+		cli_print_json(json_pack("{s:b, s:o, s:o}", "valid", 0, "errors", errors, "findings",
+					 list_places(options->path, &found->findings)));
+	else
+		json_decref(errors);
 	return CLI_FAILED;
 }
 
-static int refuse_measure(const struct options *options, const struct measure *measure, const struct problem *problem)
+static int refuse_measure(const struct options *options, const struct config_report *found,
+			  const struct measure *measure, const struct problem *problem)
 {
-	size_t count = json_array_size(measure->errors), size = 0;
-	AUTO_FREE char *text = NULL;
-	AUTO_FCLOSE FILE *stream = open_memstream(&text, &size);
-
-	if (!stream)
-		return cli_fail(problem);
-	for (size_t i = 0; i < count; i++)
-		fprintf(stream, "%s\n", cli_item(measure->errors, i, ""));
-	if (!count)
-		fprintf(stream, "%s%s%s\n", problem->text, *problem->hint ? "\n  " : "", problem->hint);
-	fflush(stream);
-	return refuse(options, text, count ?: 1);
+	if (!json_array_size(measure->errors))
+		json_array_append_new(measure->errors, json_sprintf("%s%s%s", problem->text,
+								    *problem->hint ? "\n  " : "", problem->hint));
+	return refuse(options, found, measure->errors);
 }
 
-static int report_measure(const struct options *options, const struct config *config)
+/* Of a configuration that is refused the lists are read all the same: one run tells all. */
+static int refuse_config(const struct options *options, struct config_report *found, int err)
 {
+	struct measure measure = {0};
+
+	if (!found->errors.text)
+		fprintf(stderr, "%s: %s\n", options->path, strerror(-err));
+	if (found->config) {
+		measure_lists(found->config, &measure);
+		join_findings(&found->findings, &measure.findings);
+	}
+	err = refuse(options, found, measure.errors);
+	measure_clear(&measure);
+	return err;
+}
+
+static int report_measure(const struct options *options, struct config_report *found)
+{
+	AUTO_FREE char *findings = NULL;
 	struct problem problem = {0};
 	struct measure measure;
 	json_t *report;
-	int err = measure_take(config, &measure, &problem);
+	int err = measure_take(found->config, &measure, &problem);
 
+	join_findings(&found->findings, &measure.findings);
 	if (err) {
-		err = refuse_measure(options, &measure, &problem);
+		err = refuse_measure(options, found, &measure, &problem);
 		measure_clear(&measure);
 		return err;
 	}
-	report = json_pack("{s:b, s:O, s:o, s:o}", "valid", 1, "sizes", measure.sizes, "warnings",
-			   list_warnings(config, measure.warnings), "changes", compare_with_live(options));
+	report = json_pack("{s:b, s:O, s:o, s:o, s:o}", "valid", 1, "sizes", measure.sizes, "warnings",
+			   list_warnings(found->config, measure.warnings), "findings",
+			   list_places(options->path, &found->findings), "changes", compare_with_live(options, found));
 	measure_clear(&measure);
 	if (options->common.json)
 		return cli_print_json(report);
-	print_report(options->path, report);
+	findings = format_findings(options, found);
+	print_report(options->path, findings ? findings : "", report);
 	json_decref(report);
 	return CLI_DONE;
 }
@@ -162,23 +223,18 @@ int cli_check(int argc, char **argv)
 		.options = list,
 		.parser = parse_option,
 		.args_doc = "[FILE]",
-		.doc = "Validate a configuration: every error with its line and a caret. The lists of a valid one are "
-		       "read, it is measured, looked through for what is probably not meant, and compared with the "
-		       "live policy when a controller answers. Nothing is changed."
+		.doc = "Validate a configuration: every error, and what is probably not meant, with its line and a "
+		       "caret, in one run. Its lists are read. A valid one is measured and compared with the live "
+		       "policy when a controller answers. Nothing is changed."
 		       "\vExample:\n  weir check /etc/weir/weir.yaml && weir apply /etc/weir/weir.yaml",
 	};
 	struct options options = {0};
-	struct config_errors errors = {0};
-	struct config *config = NULL;
+	struct config_report found;
 	int err;
 
 	cli_parse(&argp, argc, argv, &options);
-	err = config_load(options.path, &config, &errors);
-	if (err)
-		err = refuse(&options, errors.text ? errors.text : strerror(-err), errors.count);
-	else
-		err = report_measure(&options, config);
-	config_errors_free(&errors);
-	config_free(config);
+	err = config_examine_file(options.path, time(NULL), &found);
+	err = err ? refuse_config(&options, &found, err) : report_measure(&options, &found);
+	config_report_free(&found);
 	return err;
 }

@@ -99,7 +99,7 @@ const char *cli_item(const json_t *array, size_t index, const char *otherwise);
 #define CLI_AGE_MAX 32
 char *cli_age(long long seconds, char *out);
 
-/* What is probably not meant in a configuration that is valid, as an array of sentences. */
+/* What is probably not meant in a configuration that is valid, beside its sets and rules, as an array of sentences. */
 struct config;
 json_t *cli_config_dangers(const struct config *config);
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is valid in a configuration and yet probably not meant. */
 #include "cli.h"
-#include "../base/scope.h"
 #include "../config/config.h"
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 static void check_interfaces(const struct config *config, json_t *dangers)
 {
@@ -68,41 +66,6 @@ static void check_service_addresses(const struct config_service *service, const 
 	}
 }
 
-/* More of them are one mistake made many times. */
-#define FINDINGS_SHOWN 50
-
-static void check_filter(const struct config *config, json_t *dangers)
-{
-	struct config_findings found = {0};
-	time_t now = time(NULL);
-
-	for (size_t i = 0; i < config->filter.rules_count; i++) {
-		const struct config_rule *rule = &config->filter.rules[i];
-
-		if (rule->expires_s && rule->expires_s <= now)
-			json_array_append_new(
-				dangers, json_sprintf("%d:%d: rule \"%s\" has expired; remove it, or give it a later "
-						      "\"expires\"",
-						      rule->place.line, rule->place.column, rule->name));
-	}
-	if (config_findings_collect(config, &found))
-		json_array_append_new(dangers, json_string("not enough memory to look through sets and rules"));
-	for (size_t i = 0; i < found.count && i < FINDINGS_SHOWN; i++) {
-		const struct config_finding *finding = &found.findings[i];
-		char other[32] = "";
-
-		if (finding->other.line)
-			snprintf(other, sizeof(other), " (%d:%d)", finding->other.line, finding->other.column);
-		json_array_append_new(dangers,
-				      json_sprintf("%d:%d: %s%s; %s", finding->place.line, finding->place.column,
-						   finding->sentence, other, finding->hint));
-	}
-	if (found.count > FINDINGS_SHOWN)
-		json_array_append_new(dangers,
-				      json_sprintf("%zu more of sets and rules", found.count - FINDINGS_SHOWN));
-	config_findings_free(&found);
-}
-
 json_t *cli_config_dangers(const struct config *config)
 {
 	json_t *dangers = json_array();
@@ -114,7 +77,6 @@ json_t *cli_config_dangers(const struct config *config)
 					     "prefix and port that you administer from"));
 	check_interfaces(config, dangers);
 	check_pools(config, dangers);
-	check_filter(config, dangers);
 	if (getifaddrs(&own))
 		own = NULL;
 	for (size_t i = 0; i < config->services_count; i++) {

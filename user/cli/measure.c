@@ -45,8 +45,32 @@ static json_t *list_error(const struct problem *problem)
 	return json_text(text);
 }
 
-/* Each list that cannot be read: the first of them has ended sets_read. */
-static void collect_errors(const struct config *config, json_t *errors)
+static bool names(const struct config_term *terms, size_t count, size_t set)
+{
+	for (size_t i = 0; i < count; i++)
+		if (terms[i].set >= 0 && (size_t)terms[i].set == set)
+			return true;
+	return false;
+}
+
+/* A list that holds nothing, with the first rule that names its set. */
+static void warn_of_empty(const struct config *config, size_t index, struct config_findings *findings)
+{
+	const struct config_set *set = &config->sets[index];
+	struct config_place use = {0};
+
+	for (size_t i = 0; i < config->filter.rules_count && !use.line; i++) {
+		const struct config_rule *rule = &config->filter.rules[i];
+
+		if (names(rule->from, rule->from_count, index) || names(rule->to, rule->to_count, index))
+			use = rule->place;
+	}
+	config_findings_add(findings, set->place, use, "see what makes the list, or remove the set",
+			    "set \"%s\" is empty: its list holds no prefix", set->name);
+}
+
+/* Each list by itself, so that one that cannot be read does not hide the others. */
+static void read_one_by_one(const struct config *config, struct measure *out)
 {
 	for (size_t i = 0; i < config->sets_count; i++) {
 		struct sets_contents contents = {0};
@@ -54,10 +78,14 @@ static void collect_errors(const struct config *config, json_t *errors)
 		struct config one = *config;
 		struct sets *sets = NULL;
 
+		if (config->sets[i].kind != CONFIG_SET_FILE || config->sets[i].unread)
+			continue;
 		one.sets = &config->sets[i];
 		one.sets_count = 1;
-		if (!sets_open(NULL, &sets) && sets_read(sets, &one, &contents, NULL, NULL, &problem))
-			json_array_append_new(errors, list_error(&problem));
+		if (!sets_open(NULL, &sets) && sets_read(sets, &one, &contents, add_warning, out->warnings, &problem))
+			json_array_append_new(out->errors, list_error(&problem));
+		else if (contents.count && !prefixes_count(contents.contents[0]))
+			warn_of_empty(config, i, &out->findings);
 		sets_contents_clear(&contents);
 		sets_close(sets);
 	}
@@ -73,22 +101,11 @@ static int read_lists(const struct config *config, struct sets_filter **filter, 
 		return problem_set(problem, err, "out of memory");
 	err = sets_filter_open(sets, config, filter, add_warning, out->warnings, problem);
 	sets_close(sets);
-	if (err && err != -ENOMEM && err != -E2BIG)
-		collect_errors(config, out->errors);
-	return err;
-}
-
-static void warn_of_empty(const struct config *config, const struct sets_contents *contents, json_t *warnings)
-{
-	for (size_t i = 0; i < config->sets_count; i++) {
-		const struct config_set *set = &config->sets[i];
-
-		if (set->kind == CONFIG_SET_FILE && !prefixes_count(contents->contents[i]))
-			json_array_append_new(warnings,
-					      json_sprintf("%d:%d: set \"%s\" is empty: its list holds no prefix, and "
-							   "no rule matches by it",
-							   set->place.line, set->place.column, set->name));
+	if (err && err != -ENOMEM && err != -E2BIG) {
+		json_array_clear(out->warnings); /* all of them are told again */
+		read_one_by_one(config, out);
 	}
+	return err;
 }
 
 static size_t count_filter_bytes(const struct compile_filter *filter)
@@ -159,21 +176,39 @@ static json_t *compile(const struct config *config, const struct sets_filter *fi
 	return sizes;
 }
 
-int measure_take(const struct config *config, struct measure *out, struct problem *problem)
+/* Returns whether reading the lists takes a while. */
+static bool begin(const struct config *config, struct measure *out)
 {
-	struct sets_filter *filter = NULL;
 	double bytes = list_bytes(config);
 	bool is_long = bytes > QUIET_BYTES;
 	char text[80];
-	int err;
 
 	*out = (struct measure){.warnings = json_array(), .errors = json_array()};
 	snprintf(text, sizeof(text), "reading %.0f MiB of lists...", bytes / (1 << 20));
 	show_progress(is_long, text);
+	return is_long;
+}
+
+void measure_lists(const struct config *config, struct measure *out)
+{
+	bool is_long = begin(config, out);
+
+	read_one_by_one(config, out);
+	show_progress(is_long, "");
+}
+
+int measure_take(const struct config *config, struct measure *out, struct problem *problem)
+{
+	struct sets_filter *filter = NULL;
+	bool is_long = begin(config, out);
+	int err;
+
 	err = read_lists(config, &filter, out, problem);
 	if (!err) {
 		show_progress(is_long, "compiling...");
-		warn_of_empty(config, &filter->contents, out->warnings);
+		for (size_t i = 0; i < config->sets_count; i++)
+			if (config->sets[i].kind == CONFIG_SET_FILE && !prefixes_count(filter->contents.contents[i]))
+				warn_of_empty(config, i, &out->findings);
 		out->sizes = compile(config, filter, problem);
 		err = out->sizes ? 0 : -EINVAL;
 	}
@@ -187,5 +222,6 @@ void measure_clear(struct measure *measure)
 	json_decref(measure->sizes);
 	json_decref(measure->warnings);
 	json_decref(measure->errors);
+	config_findings_free(&measure->findings);
 	*measure = (struct measure){0};
 }

@@ -49,9 +49,14 @@ static void read_sections(struct form *form, const struct yaml_node *root)
 		keys[i] = (struct form_key){SECTIONS[i].name, note_section, false};
 	if (!form_read_map(form, root, &map, &sections))
 		return;
+	form->config->services_unread = form->errors->count;
 	for (size_t i = 0; i < ARRAY_SIZE(SECTIONS); i++) {
+		size_t errors = form->errors->count;
+
 		if (sections.nodes[i])
 			SECTIONS[i].read(form, sections.nodes[i]);
+		if (SECTIONS[i].read == form_services && form->errors->count != errors)
+			form->config->services_unread = true;
 	}
 	form_check_relations(form);
 }
@@ -80,17 +85,13 @@ static void free_tree(struct yaml_tree **tree)
 	yaml_free(*tree);
 }
 
-static void free_config(struct config **config)
-{
-	config_free(*config);
-}
-
-static int parse(struct error_list *list, struct config **out)
+/* *out is there after a failure too, when some of it could be read. */
+static int read_text(struct error_list *list, struct config **out)
 {
 	static const struct config_place start = {1, 1};
 	__attribute__((cleanup(free_tree))) struct yaml_tree *tree = NULL;
-	__attribute__((cleanup(free_config))) struct config *config = NULL;
 	const struct yaml_node *root;
+	struct config *config;
 	int error;
 
 	if (list->size > CONFIG_MAX_BYTES) {
@@ -110,13 +111,12 @@ static int parse(struct error_list *list, struct config **out)
 	config = make_default(list->path);
 	if (!config)
 		return -ENOMEM;
+	*out = config;
 	read_sections(&(struct form){config, list}, root);
+	config->refused = list->no_memory || list->count;
 	if (list->no_memory)
 		return -ENOMEM;
-	if (list->count)
-		return -EINVAL;
-	*out = TAKE_PTR(config);
-	return 0;
+	return list->count ? -EINVAL : 0;
 }
 
 /* Turns the list into text; a failure to do even that leaves the code to speak for itself. */
@@ -137,7 +137,7 @@ int config_parse(const char *path, const char *text, size_t size, struct config 
 {
 	struct error_list list = {.path = path, .text = text, .size = size};
 	struct config *config = NULL;
-	int error = finish(&list, parse(&list, &config), errors);
+	int error = finish(&list, read_text(&list, &config), errors);
 
 	if (error)
 		config_free(config);
@@ -146,21 +146,65 @@ int config_parse(const char *path, const char *text, size_t size, struct config 
 	return error;
 }
 
-int config_load(const char *path, struct config **out, struct config_errors *errors)
+int config_examine(const char *path, const char *text, size_t size, int64_t now_s, struct config_report *out)
+{
+	struct error_list list = {.path = path, .text = text, .size = size};
+	int error;
+
+	*out = (struct config_report){};
+	error = read_text(&list, &out->config);
+	/* After so many errors the rest was not read. */
+	if (out->config && !list.no_memory && !list.more && config_findings_collect(out->config, now_s, &out->findings))
+		error = -ENOMEM;
+	return finish(&list, error, &out->errors);
+}
+
+void config_report_free(struct config_report *report)
+{
+	config_free(report->config);
+	config_errors_free(&report->errors);
+	config_findings_free(&report->findings);
+	free(report->text);
+	report->config = NULL;
+	report->text = NULL;
+}
+
+/* Says why a file could not be read; returns the error. */
+static int refuse_file(const char *path, int error, struct config_errors *errors)
 {
 	struct error_list list = {.path = path};
-	AUTO_FREE char *text = NULL;
-	size_t size = 0;
-	int error = file_read(path, CONFIG_MAX_BYTES, &text, &size);
 
-	if (!error)
-		return config_parse(path, text, size, out, errors);
 	if (error == -EFBIG)
 		errors_add(&list, (struct config_place){1, 1},
 			   "the file is too large, at most %u bytes (CONFIG_MAX_BYTES)", CONFIG_MAX_BYTES);
 	else
 		errors_add(&list, (struct config_place){}, "cannot be read: %s", strerror(-error));
 	return finish(&list, error, errors);
+}
+
+int config_load(const char *path, struct config **out, struct config_errors *errors)
+{
+	AUTO_FREE char *text = NULL;
+	size_t size = 0;
+	int error = file_read(path, CONFIG_MAX_BYTES, &text, &size);
+
+	return error ? refuse_file(path, error, errors) : config_parse(path, text, size, out, errors);
+}
+
+int config_examine_file(const char *path, int64_t now_s, struct config_report *out)
+{
+	AUTO_FREE char *text = NULL;
+	size_t size = 0;
+	int error = file_read(path, CONFIG_MAX_BYTES, &text, &size);
+
+	if (error) {
+		*out = (struct config_report){};
+		return refuse_file(path, error, &out->errors);
+	}
+	error = config_examine(path, text, size, now_s, out);
+	out->text = TAKE_PTR(text);
+	out->size = size;
+	return error;
 }
 
 void config_free(struct config *config)
@@ -197,4 +241,5 @@ void config_errors_free(struct config_errors *errors)
 	free(errors->text);
 	errors->text = NULL;
 	errors->count = 0;
+	config_findings_free(&errors->entries);
 }

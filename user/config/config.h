@@ -116,6 +116,7 @@ struct config_set {
 	uint32_t refresh_ms;	 /* FILE: how often it is looked at again; default 10000, 0 not allowed */
 	uint16_t max_change_percent; /* FILE: a version that is larger or smaller by more is held back; 0: any goes */
 	bool strict;		     /* FILE: host bits set are an error rather than masked with a warning */
+	bool unread;		     /* something of it was refused: see config_examine */
 	struct config_place place;
 };
 
@@ -179,6 +180,7 @@ struct config_rule {
 	struct config_ranges vlan; /* VID of the outer tag; 4096 is "no tag" */
 	size_t *interfaces;	   /* indices of config.interfaces */
 	size_t interfaces_count;
+	bool unread; /* something of it was refused: see config_examine */
 	struct config_place place;
 };
 
@@ -186,6 +188,7 @@ struct config_filter {
 	enum config_action default_action; /* PASS or DROP */
 	struct config_rule *rules;
 	size_t rules_count;
+	bool unread; /* something beside the rules was refused: see config_examine */
 	struct config_place place;
 };
 
@@ -211,8 +214,10 @@ struct config {
 	size_t pools_count;
 	struct config_service *services;
 	size_t services_count;
-	uint64_t steer_seed; /* steering: {seed: N}, default 0 */
-	uint32_t settle_ms;  /* steering: {settle: 10m}: how long changed slots stay in transition */
+	bool services_unread; /* there may be VIPs that are not here: see config_examine */
+	bool refused;	      /* by config_examine: only to be looked at */
+	uint64_t steer_seed;  /* steering: {seed: N}, default 0 */
+	uint32_t settle_ms;   /* steering: {settle: 10m}: how long changed slots stay in transition */
 	struct config_otlp otlp;
 	char host_name[256];	     /* telemetry: {host: NAME}, default the host's name */
 	char prometheus_address[64]; /* telemetry.prometheus.listen, "127.0.0.1:9180" split; empty: off */
@@ -221,16 +226,6 @@ struct config {
 	char control_group[33];	   /* group that may use the socket; empty: root only */
 	char pin_directory[256];   /* dataplane: {pins: DIR}, default "/sys/fs/bpf/weir" */
 	char state_directory[256]; /* state: {directory: DIR}, default "/var/lib/weir" */
-};
-
-/* The errors of one file, in order of place, as text ready for a person:
- *   weir.yaml:12:9: unknown key "adress" in a backend; did you mean "address"?
- *      12 |       - {adress: 10.0.0.1}
- *         |          ^
- */
-struct config_errors {
-	char *text; /* NUL-terminated, empty string when there is none */
-	size_t count;
 };
 
 /* Ports as the configuration writes them ("tcp/8000-8099", "udp/any", "icmp") into out[CONFIG_PORTS_TEXT_MAX]; returns
@@ -247,11 +242,12 @@ char *config_rule_action_format(const struct config *config, const struct config
 /* Both, with a blank between them. The caller frees it; NULL: no memory. */
 char *config_rule_format(const struct config *config, const struct config_rule *rule);
 
-/* What is valid in sets and rules and yet probably not meant. */
+/* Something that is said of a place in the file. */
 struct config_finding {
-	struct config_place place, other; /* other.line is 0 when there is just one place */
+	struct config_place place,
+		other; /* place.line is 0 for the whole file, other.line when there is just one place */
 	char *sentence;
-	char hint[128]; /* what to do */
+	char hint[128]; /* what to do; may be empty */
 };
 
 struct config_findings {
@@ -259,16 +255,50 @@ struct config_findings {
 	size_t count;
 };
 
-/* Only what is certain from the configuration alone: the contents of list files are not known here. 0 or -ENOMEM with
- * *out untouched; the caller frees with config_findings_free. */
-int config_findings_collect(const struct config *config, struct config_findings *out);
+/* What is valid in sets and rules, and yet probably not meant at now_s (CLOCK_REALTIME). Only what is certain from the
+ * configuration alone: the contents of list files are not known here. 0 or -ENOMEM with *out untouched; the caller
+ * frees with config_findings_free. */
+int config_findings_collect(const struct config *config, int64_t now_s, struct config_findings *out);
+/* One more, in its place. 0 or -ENOMEM. */
+__attribute__((format(printf, 5, 6))) int config_findings_add(struct config_findings *findings,
+							      struct config_place place, struct config_place other,
+							      const char *hint, const char *format, ...);
+/* For a person: "PATH:3:5: warning: SENTENCE (9:5); HINT", with the line of text and a mark below it; a long list is
+ * cut. The caller frees it; NULL: no memory. */
+char *config_findings_format(const struct config_findings *findings, const char *path, const char *text, size_t size);
 void config_findings_free(struct config_findings *findings);
+
+/* The errors of one file, in order of place, as text ready for a person:
+ *   weir.yaml:12:9: unknown key "adress" in a backend; did you mean "address"?
+ *      12 |       - {adress: 10.0.0.1}
+ *         |          ^
+ */
+struct config_errors {
+	char *text; /* NUL-terminated, empty string when there is none */
+	size_t count;
+	struct config_findings entries; /* the same one by one; empty when there was no memory for them */
+};
 
 /* Parse a file, or text that is to be reported as path. 0, -EINVAL (errors says why; all that can be told in one
  * pass are listed, at most 50), or -errno from reading with the sentence in errors too. *out is untouched on
  * failure. The caller frees *out with config_free and errors with config_errors_free, in every case. */
 int config_load(const char *path, struct config **out, struct config_errors *errors);
 int config_parse(const char *path, const char *text, size_t size, struct config **out, struct config_errors *errors);
+/* All that can be told of a text in one run. */
+struct config_report {
+	struct config_errors errors; /* why it is refused */
+	struct config_findings
+		findings;      /* what is probably not meant, as far as that is certain whatever was refused */
+	struct config *config; /* also when it is refused, as far as it could be read: to be looked at, never to be
+				  used; NULL: nothing could be read */
+	char *text;	       /* what was read, by config_examine_file */
+	size_t size;
+};
+
+/* Return what config_load and config_parse do. The caller frees *out with config_report_free, in every case. */
+int config_examine_file(const char *path, int64_t now_s, struct config_report *out);
+int config_examine(const char *path, const char *text, size_t size, int64_t now_s, struct config_report *out);
+void config_report_free(struct config_report *report);
 void config_free(struct config *config);
 void config_errors_free(struct config_errors *errors);
 

@@ -52,6 +52,15 @@ static size_t prefixes_of(const struct cover *cover, const struct config_term *t
 	return cover->config->sets[term->set].prefixes_count;
 }
 
+/* Whether those are all that the term stands for: a file may hold more, and so may what was refused. */
+static bool is_known(const struct cover *cover, const struct config_term *term)
+{
+	if (term->set == CONFIG_TERM_VIPS)
+		return !cover->config->services_unread;
+	return term->set == CONFIG_TERM_PREFIX ||
+	       (cover->config->sets[term->set].kind == CONFIG_SET_INLINE && !cover->config->sets[term->set].unread);
+}
+
 static bool is_within(const struct prefix *inner, const struct prefix *outer)
 {
 	return outer->length <= inner->length && prefix_covers(outer, &inner->addr);
@@ -73,7 +82,8 @@ static bool terms_are_disjoint(struct cover *cover, const struct config_term *a,
 	const struct prefix *as, *bs;
 	size_t as_count = prefixes_of(cover, a, &as), bs_count = prefixes_of(cover, b, &bs);
 
-	if (!as_count || !bs_count || !can_afford(cover, as_count, bs_count))
+	if (!as_count || !bs_count || !is_known(cover, a) || !is_known(cover, b) ||
+	    !can_afford(cover, as_count, bs_count))
 		return false;
 	for (size_t i = 0; i < as_count; i++) {
 		for (size_t j = 0; j < bs_count; j++) {
@@ -136,8 +146,7 @@ static bool side_covers(struct cover *cover, const struct side *side, bool negat
 		if (side->terms[i].negated == negated && side->terms[i].set == term->set)
 			return true;
 	}
-	/* Only a file may hold more than what is known here. */
-	if (term->set >= 0 && cover->config->sets[term->set].kind == CONFIG_SET_FILE)
+	if (!is_known(cover, term))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!side_holds_prefix(cover, side, negated, &prefixes[i]))
@@ -177,6 +186,22 @@ static bool side_holds(struct cover *cover, const struct side *outer, const stru
 			return false;
 	}
 	return true;
+}
+
+/* Whether the side takes no address today, as what it names is empty. Everything would cover that. */
+static bool side_is_empty(const struct cover *cover, const struct side *side)
+{
+	const struct prefix *prefixes;
+	size_t positive = 0;
+
+	for (size_t i = 0; i < side->count; i++) {
+		if (side->terms[i].negated)
+			continue;
+		positive++;
+		if (prefixes_of(cover, &side->terms[i], &prefixes) || !is_known(cover, &side->terms[i]))
+			return false;
+	}
+	return positive;
 }
 
 static bool has_header(const struct config_rule *rule)
@@ -233,14 +258,14 @@ static bool interfaces_hold(const struct config_rule *outer, const struct config
 bool cover_holds(struct cover *cover, const struct config_rule *outer, const struct config_rule *inner)
 {
 	const struct config_ranges protocols = protocols_of(inner);
+	const struct side from = {inner->from, inner->from_count}, to = {inner->to, inner->to_count};
 
 	return ranges_cover(&outer->protocols, &protocols) && ranges_cover(&outer->dports, &inner->dports) &&
 	       ranges_cover(&outer->sports, &inner->sports) && flags_hold(outer, inner) && states_hold(outer, inner) &&
 	       ranges_cover(&outer->icmp, &inner->icmp) && ranges_cover(&outer->length, &inner->length) &&
 	       ranges_cover(&outer->ttl, &inner->ttl) && ranges_cover(&outer->dscp, &inner->dscp) &&
 	       ranges_cover(&outer->vlan, &inner->vlan) && interfaces_hold(outer, inner) &&
-	       side_holds(cover, &(struct side){outer->from, outer->from_count},
-			  &(struct side){inner->from, inner->from_count}) &&
-	       side_holds(cover, &(struct side){outer->to, outer->to_count},
-			  &(struct side){inner->to, inner->to_count});
+	       !side_is_empty(cover, &from) && !side_is_empty(cover, &to) &&
+	       side_holds(cover, &(struct side){outer->from, outer->from_count}, &from) &&
+	       side_holds(cover, &(struct side){outer->to, outer->to_count}, &to);
 }

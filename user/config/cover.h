@@ -17,7 +17,7 @@ struct cover {
 int cover_begin(struct cover *cover, const struct config *config);
 void cover_end(struct cover *cover);
 
-/* True when it is certain that outer matches every packet that inner matches. */
+/* True when it is certain that outer matches every packet that inner matches, and that inner may match some. */
 bool cover_holds(struct cover *cover, const struct config_rule *outer, const struct config_rule *inner);
 
 #endif

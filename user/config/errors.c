@@ -89,8 +89,7 @@ static void put_character(FILE *out, const char *text, size_t size)
 		fwrite(text, 1, size, out);
 }
 
-/* The line of a place, windowed around it when it is long, and a caret below. */
-static void render_line(FILE *out, const struct error_list *list, struct config_place place)
+void errors_render_line(FILE *out, const struct error_list *list, struct config_place place)
 {
 	const char *at = list->text, *end = list->text + list->size;
 	int column = 1, first = place.column > LINE_SHOWN - 20 ? place.column - LINE_BEFORE : 1;
@@ -133,7 +132,7 @@ int errors_render(struct error_list *list, struct config_errors *out)
 		}
 		fprintf(stream, "%s:%d:%d: %s\n", list->path, entry->place.line, entry->place.column, entry->sentence);
 		if (list->text)
-			render_line(stream, list, entry->place);
+			errors_render_line(stream, list, entry->place);
 	}
 	if (list->more)
 		fprintf(stream, "%s: there are more errors; these are %d of them\n", list->path, ERRORS_MAX);
@@ -141,6 +140,15 @@ int errors_render(struct error_list *list, struct config_errors *out)
 		return -ENOMEM;
 	out->text = TAKE_PTR(text);
 	out->count = list->count;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct error_entry *entry = &list->entries[i];
+
+		if (config_findings_add(&out->entries, entry->place, (struct config_place){}, "", "%s",
+					entry->sentence)) {
+			config_findings_free(&out->entries);
+			break;
+		}
+	}
 	return 0;
 }
 

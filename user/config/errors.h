@@ -3,6 +3,8 @@
 #ifndef WEIR_CONFIG_ERRORS_H
 #define WEIR_CONFIG_ERRORS_H
 
+#include <stdio.h>
+
 #include "../base/nearest.h"
 #include "config.h"
 
@@ -30,6 +32,8 @@ __attribute__((format(printf, 3, 4))) void errors_add(struct error_list *list, s
 /* Sorts by place and writes the text for a person. 0 or -ENOMEM. */
 int errors_render(struct error_list *list, struct config_errors *out);
 void errors_clear(struct error_list *list);
+/* The line of a place, windowed around it when it is long, and a caret below. */
+void errors_render_line(FILE *out, const struct error_list *list, struct config_place place);
 
 /* A value as it may be shown: shortened, nothing in it that could drive a terminal. */
 #define SHOWN_MAX 80

@@ -3,7 +3,6 @@
 #include "cover.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "../base/scope.h"
@@ -15,33 +14,12 @@ struct finder {
 	bool no_memory;
 };
 
-__attribute__((format(printf, 5, 6))) static void add(struct finder *finder, struct config_place place,
-						      struct config_place other, const char *hint, const char *format,
-						      ...)
-{
-	struct config_findings *found = &finder->found;
-	struct config_finding *grown = found->findings;
-	char *sentence = NULL;
-	va_list arguments;
-
-	/* Room for powers of two. */
-	if (!(found->count & (found->count - 1)))
-		grown = reallocarray(grown, found->count ? 2 * found->count : 1, sizeof(*grown));
-	if (grown)
-		found->findings = grown;
-	va_start(arguments, format);
-	if (vasprintf(&sentence, format, arguments) < 0)
-		sentence = NULL;
-	va_end(arguments);
-	if (!grown || !sentence) {
-		free(sentence);
-		finder->no_memory = true;
-		return;
-	}
-	grown[found->count] = (struct config_finding){.place = place, .other = other, .sentence = sentence};
-	snprintf(grown[found->count].hint, sizeof(grown->hint), "%s", hint);
-	found->count++;
-}
+/* The arguments are those of config_findings_add. */
+#define add(finder, ...)                                                                                               \
+	do {                                                                                                           \
+		if (config_findings_add(&(finder)->found, __VA_ARGS__))                                                \
+			(finder)->no_memory = true;                                                                    \
+	} while (0)
 
 static bool does_the_same(const struct config_rule *a, const struct config_rule *b)
 {
@@ -77,7 +55,7 @@ static void find_cover(struct finder *finder, size_t index)
 		bool twin = outer->mode == CONFIG_RULE_SHADOW && inner->mode == CONFIG_RULE_SHADOW &&
 			    does_the_same(outer, inner);
 
-		if (!(ends || twin) || !cover_holds(&finder->cover, outer, inner))
+		if (outer->unread || !(ends || twin) || !cover_holds(&finder->cover, outer, inner))
 			continue;
 		if (!ends && !cover_holds(&finder->cover, inner, outer))
 			continue;
@@ -92,12 +70,14 @@ static void find_idle_end(struct finder *finder)
 	const struct config_filter *filter = &finder->config->filter;
 	size_t first = filter->rules_count, last = 0, count = 0;
 
-	for (size_t i = filter->rules_count; i && filter->default_action == CONFIG_ACTION_PASS; i--) {
+	if (filter->unread || filter->default_action != CONFIG_ACTION_PASS)
+		return;
+	for (size_t i = filter->rules_count; i; i--) {
 		const struct config_rule *rule = &filter->rules[i - 1];
 
-		if (rule->mode == CONFIG_RULE_OFF)
+		if (rule->mode == CONFIG_RULE_OFF && !rule->unread)
 			continue;
-		if (rule->mode != CONFIG_RULE_ENFORCE || rule->action != CONFIG_ACTION_PASS)
+		if (rule->unread || rule->mode != CONFIG_RULE_ENFORCE || rule->action != CONFIG_ACTION_PASS)
 			break;
 		last = count++ ? last : i - 1;
 		first = i - 1;
@@ -136,7 +116,7 @@ static bool names_vips(const struct config_term *terms, size_t count)
 
 static void check_vips(struct finder *finder, const struct config_rule *rule)
 {
-	if (!finder->cover.vips_count &&
+	if (!finder->cover.vips_count && !finder->config->services_unread &&
 	    (names_vips(rule->from, rule->from_count) || names_vips(rule->to, rule->to_count)))
 		add(finder, rule->place, (struct config_place){}, "add services, or name the addresses",
 		    "rule \"%s\" names @vips, but there are no services, so it stands for no address", rule->name);
@@ -198,7 +178,7 @@ static void find_twins(struct finder *finder, struct sorted_set *sorted)
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
 
-		if (set->kind != CONFIG_SET_INLINE || !set->prefixes_count)
+		if (set->kind != CONFIG_SET_INLINE || !set->prefixes_count || set->unread)
 			continue;
 		sorted[i].prefixes = sort_prefixes(set, &sorted[i].count);
 		if (!sorted[i].prefixes)
@@ -231,10 +211,11 @@ static void check_sets(struct finder *finder)
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
 
-		if (!uses[i])
+		/* A word that was refused may have meant it. */
+		if (!uses[i] && !config->refused)
 			add(finder, set->place, (struct config_place){}, "name it in a rule, or remove it",
 			    "set \"%s\" is named by no rule", set->name);
-		if (set->kind == CONFIG_SET_INLINE && !set->prefixes_count)
+		if (set->kind == CONFIG_SET_INLINE && !set->prefixes_count && !set->unread)
 			add(finder, set->place, uses[i] ? uses[i]->place : (struct config_place){},
 			    "add prefixes, or remove it", "set \"%s\" is empty: nothing is in it", set->name);
 	}
@@ -243,18 +224,14 @@ static void check_sets(struct finder *finder)
 		free(sorted[i].prefixes);
 }
 
-static int compare_findings(const void *left, const void *right)
+static void check_expiry(struct finder *finder, const struct config_rule *rule, int64_t now_s)
 {
-	const struct config_finding *a = left, *b = right;
-
-	if (a->place.line != b->place.line)
-		return a->place.line < b->place.line ? -1 : 1;
-	if (a->place.column != b->place.column)
-		return a->place.column < b->place.column ? -1 : 1;
-	return strcmp(a->sentence, b->sentence);
+	if (rule->expires_s && rule->expires_s <= now_s)
+		add(finder, rule->place, (struct config_place){}, "remove it, or give it a later \"expires\"",
+		    "rule \"%s\" has expired: it does nothing any more", rule->name);
 }
 
-int config_findings_collect(const struct config *config, struct config_findings *out)
+int config_findings_collect(const struct config *config, int64_t now_s, struct config_findings *out)
 {
 	struct finder finder = {.config = config};
 
@@ -262,9 +239,15 @@ int config_findings_collect(const struct config *config, struct config_findings 
 		return -ENOMEM;
 	check_sets(&finder);
 	for (size_t i = 0; i < config->filter.rules_count && !finder.no_memory; i++) {
+		const struct config_rule *rule = &config->filter.rules[i];
+
+		check_expiry(&finder, rule, now_s);
+		/* Of what was refused nobody knows what it would match. */
+		if (rule->unread)
+			continue;
 		find_cover(&finder, i);
-		check_limit(&finder, &config->filter.rules[i]);
-		check_vips(&finder, &config->filter.rules[i]);
+		check_limit(&finder, rule);
+		check_vips(&finder, rule);
 	}
 	find_idle_end(&finder);
 	cover_end(&finder.cover);
@@ -272,17 +255,6 @@ int config_findings_collect(const struct config *config, struct config_findings 
 		config_findings_free(&finder.found);
 		return -ENOMEM;
 	}
-	if (finder.found.count)
-		qsort(finder.found.findings, finder.found.count, sizeof(*finder.found.findings), compare_findings);
 	*out = finder.found;
 	return 0;
-}
-
-void config_findings_free(struct config_findings *findings)
-{
-	for (size_t i = 0; i < findings->count; i++)
-		free(findings->findings[i].sentence);
-	free(findings->findings);
-	findings->findings = NULL;
-	findings->count = 0;
 }

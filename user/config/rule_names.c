@@ -117,8 +117,8 @@ void rule_names_check(struct form *form, struct config_rule *rules, size_t count
 		good = take(&taken, rules[i].name, &fresh) && good;
 	}
 	/* What could not be read has no content to go by. */
-	for (size_t i = 0; i < count && good && !form->errors->count; i++) {
-		if (!*rules[i].name)
+	for (size_t i = 0; i < count && good; i++) {
+		if (!*rules[i].name && !rules[i].unread)
 			good = name_by_content(form->config, &rules[i], &taken);
 	}
 	if (!good)

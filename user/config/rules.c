@@ -92,7 +92,7 @@ static void check_action(struct form *form, const struct yaml_node *node, struct
 		draft->rule->action = CONFIG_ACTION_LIMIT;
 }
 
-static bool read_rule(struct form *form, const struct yaml_node *node, void *item)
+static void read_content(struct form *form, const struct yaml_node *node, struct config_rule *rule)
 {
 	static const struct form_key keys[] = {
 		{"name", read_name, false},
@@ -117,46 +117,63 @@ static bool read_rule(struct form *form, const struct yaml_node *node, void *ite
 	};
 	static const char *const later[] = {"mark", NULL};
 	static const struct form_map map = {"a rule", keys, ARRAY_SIZE(keys), later};
-	struct rule_draft draft = {.rule = item};
+	struct rule_draft draft = {.rule = rule};
 	size_t errors = form->errors->count;
 
-	draft.rule->place = node->place;
-	if (!form_read_map(form, node, &map, &draft))
-		return false;
+	form_read_map(form, node, &map, &draft);
 	/* What could not be read would look like what is not there. */
 	if (form->errors->count != errors)
-		return true;
+		return;
 	check_action(form, node, &draft);
 	if (draft.icmp && rule_families(form->config, draft.rule))
 		rule_read_icmp(form, &draft);
 	if (form->errors->count == errors)
 		rule_check_contradictions(form, &draft);
+}
+
+/* A rule that is refused keeps its place among the others. */
+static bool read_rule(struct form *form, const struct yaml_node *node, void *item)
+{
+	struct config_rule *rule = item;
+	size_t errors = form->errors->count;
+
+	rule->place = node->place;
+	read_content(form, node, rule);
+	rule->unread = form->errors->count != errors;
 	return true;
 }
+
+/* The filter while its keys are read. */
+struct filter_draft {
+	struct config_filter *filter;
+	size_t of_rules; /* errors in single rules */
+};
 
 static void read_default(struct form *form, const struct yaml_node *node, void *object)
 {
 	static const struct form_choice choices[] = {{"pass", CONFIG_ACTION_PASS}, {"drop", CONFIG_ACTION_DROP}};
-	struct config_filter *filter = object;
+	struct filter_draft *draft = object;
 	int action;
 
 	if (form_choose(form, node, choices, ARRAY_SIZE(choices), &action))
-		filter->default_action = (enum config_action)action;
+		draft->filter->default_action = (enum config_action)action;
 }
 
 static void read_rules(struct form *form, const struct yaml_node *node, void *object)
 {
 	static const struct form_list list = {sizeof(struct config_rule), read_rule, false, false};
-	struct config_filter *filter = object;
+	struct filter_draft *draft = object;
+	struct config_filter *filter = draft->filter;
+	size_t errors = form->errors->count;
 
 	if (!form_read_list(form, node, &list, &filter->rules, &filter->rules_count))
 		return;
+	rule_names_check(form, filter->rules, filter->rules_count);
+	draft->of_rules = form->errors->count - errors;
 	if (filter->rules_count > WEIR_MAX_RULES)
 		errors_add(form->errors, node->place,
 			   "%zu rules, at most %d (WEIR_MAX_RULES): a set takes many addresses into one rule",
 			   filter->rules_count, WEIR_MAX_RULES);
-	else
-		rule_names_check(form, filter->rules, filter->rules_count);
 }
 
 /* A rule that is off still names its limit: switching it must not make the limit one of everything. */
@@ -175,9 +192,13 @@ void form_filter(struct form *form, const struct yaml_node *node)
 	static const struct form_key keys[] = {{"default", read_default, false}, {"rules", read_rules, false}};
 	static const struct form_map map = {"the filter", keys, ARRAY_SIZE(keys), NULL};
 
-	form->config->filter.place = node->key->place;
-	if (form_read_map(form, node, &map, &form->config->filter))
+	struct filter_draft draft = {.filter = &form->config->filter};
+	size_t errors = form->errors->count;
+
+	draft.filter->place = node->key->place;
+	if (form_read_map(form, node, &map, &draft))
 		note_limits(form->config);
+	draft.filter->unread = form->errors->count - errors > draft.of_rules;
 }
 
 void rule_clear(struct config_rule *rule)

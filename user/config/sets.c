@@ -125,6 +125,7 @@ static void read_map(struct form *form, const struct yaml_node *node, struct set
 static void read_set(struct form *form, const struct yaml_node *node, struct config_set *set)
 {
 	struct set_draft draft = {.set = set};
+	size_t errors = form->errors->count;
 
 	set->place = node->key->place;
 	set->refresh_ms = REFRESH_MS;
@@ -135,6 +136,7 @@ static void read_set(struct form *form, const struct yaml_node *node, struct con
 		read_map(form, node, &draft);
 	else
 		read_prefixes(form, node, &draft);
+	set->unread = form->errors->count != errors;
 }
 
 void form_sets(struct form *form, const struct yaml_node *node)

@@ -106,17 +106,17 @@ static uint8_t families_of_term(const struct config *config, const struct config
 	if (term->set == CONFIG_TERM_PREFIX)
 		return family_bit(&term->prefix.addr);
 	if (term->set == CONFIG_TERM_VIPS) {
-		for (size_t i = 0; i < config->services_count; i++) {
+		for (size_t i = 0; i < config->services_count && !config->services_unread; i++) {
 			for (size_t j = 0; j < config->services[i].addresses_count; j++)
 				found |= family_bit(&config->services[i].addresses[j]);
 		}
-	} else if (config->sets[term->set].kind == CONFIG_SET_INLINE) {
+	} else if (config->sets[term->set].kind == CONFIG_SET_INLINE && !config->sets[term->set].unread) {
 		const struct config_set *set = &config->sets[term->set];
 
 		for (size_t i = 0; i < set->prefixes_count && found != FAMILY_BITS; i++)
 			found |= family_bit(&set->prefixes[i].addr);
 	}
-	/* What is empty today is no contradiction. */
+	/* What is empty or unknown today is no contradiction. */
 	return found ? found : FAMILY_BITS;
 }
 

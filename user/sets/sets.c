@@ -313,8 +313,8 @@ int sets_read(struct sets *sets, const struct config *config, struct sets_conten
 
 		error = read_set(sets, set, &contents.contents[contents.count], &to, problem);
 		if (error && error != -ENOMEM)
-			problem_hint(problem, "correct the file of set \"%s\" (%s:%d), or take it out of `sets`",
-				     set->name, config->path, set->place.line);
+			problem_hint(problem, "correct the file of set \"%s\" (%s:%d:%d), or take it out of `sets`",
+				     set->name, config->path, set->place.line, set->place.column);
 	}
 	if (!error)
 		error = check_size(config, &contents, problem);
