@@ -3,6 +3,7 @@
 
 import contextlib
 import socket
+import threading
 
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
@@ -12,8 +13,23 @@ from filtering import FilterTest
 from lab import EDGE_MAC, LAN_MAC
 from shared import VIP4, VIP6, Pinger, await_true
 
-DNS_PORT, SERVED_PORT = 53, 5353
+DNS_PORT, NTP_PORT, SERVED_PORT = 53, 123, 5353
 VIPS = (VIP4, VIP6)
+NAMED = "198.51.100.77"
+
+
+def answer_names(server):
+    """Says that whatever name is asked for has the address NAMED, until an empty datagram comes."""
+    while True:
+        try:
+            question, peer = server.recvfrom(512)
+        except TimeoutError:
+            continue
+        if not question:
+            return
+        end = question.index(b"\0", 12) + 5 # the name, its type and class
+        server.sendto(question[:2] + b"\x81\x80" + question[4:6] + b"\0\1\0\0\0\0" + question[12:end] +
+                      b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(NAMED), peer)
 
 
 class FilterDefaultDrop(FilterTest):
@@ -86,6 +102,52 @@ class FilterDefaultDrop(FilterTest):
                 question, peer = server.recvfrom(100)
                 server.sendto(b"answer to " + question, peer)
                 self.assertEqual(client.recv(100), b"answer to question")
+
+    def test_filter_default_drop_an_answer_to_an_unconnected_socket_on_a_low_port_needs_a_rule(self):
+        for six in (False, True):
+            with self.subTest(six=six), self.datagram_socket("origin", six, NTP_PORT) as server, \
+                    self.datagram_socket("edge", six, NTP_PORT) as client:
+                def ask(server=server, client=client, six=six):
+                    client.sendto(b"time?", (self.address("origin", six), NTP_PORT))
+                    question, peer = server.recvfrom(100)
+                    server.sendto(b"answer to " + question, peer)
+                self.rely_on()
+                with self.counting(default=1):
+                    ask()
+                # As weir.yaml(5) says it.
+                self.rely_on({"name": "ntp", "from": self.address("origin", six), "proto": "udp", "sport": NTP_PORT,
+                              "dport": NTP_PORT, "action": "pass"})
+                ask()
+                self.assertEqual(client.recv(100), b"answer to time?")
+
+    def test_filter_default_drop_a_fragmented_answer_needs_a_rule_for_its_later_fragments(self):
+        large = {"name": "large", "proto": "udp", "fragment": "later", "action": "pass"}
+        for six in (False, True):
+            with self.subTest(six=six), self.datagram_socket("origin", six, DNS_PORT) as server, \
+                    self.datagram_socket("edge", six) as client:
+                client.connect((self.address("origin", six), DNS_PORT))
+                client.send(b"question")
+                _, peer = server.recvfrom(100)
+                self.rely_on()
+                with self.counting(default=1):
+                    server.sendto(b"x" * 2000, peer)
+                self.rely_on({**large, "from": self.address("origin", six)})
+                server.sendto(b"x" * 2000, peer)
+                self.assertEqual(len(client.recv(4000)), 2000)
+
+    def test_filter_default_drop_a_name_is_resolved_by_the_hosts_own_resolver(self):
+        for six in (False, True):
+            with self.subTest(six=six), self.datagram_socket("origin", six, DNS_PORT) as server:
+                answers = threading.Thread(target=answer_names, args=(server,), daemon=True)
+                answers.start()
+                # A file of its own takes the place of /etc/resolv.conf in the process's view.
+                conf = self.lab.dir / "resolv.conf"
+                conf.write_text(f"nameserver {self.address('origin', six)}\noptions timeout:5 attempts:2\n")
+                done = self.lab.run("edge", ["unshare", "-m", "sh", "-c", f"mount --bind {conf} /etc/resolv.conf && "
+                                             "getent -s dns ahostsv4 cache.example"], timeout=30)
+                self.assertEqual(done.stdout.split()[0], NAMED)
+                server.sendto(b"", server.getsockname()[:2]) # ends the thread
+                answers.join(10)
 
     def test_filter_default_drop_pings_and_refusals_are_answered(self):
         before = self.counts().get("reply", 0)
