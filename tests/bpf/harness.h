@@ -135,6 +135,7 @@ int group_flow(void);
 int group_hop(void);
 int group_filter(void);
 int group_filter_actions(void);
+int group_filter_faults(void);
 int group_filter_chance(void);
 
 /* The standard configuration, traced: set-up and tear-down of a group. */

@@ -11,12 +11,19 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } groups[] = {
-	{"parse", group_parse},	    {"protect-admit", group_protect_admit},
-	{"filter", group_filter},   {"filter-actions", group_filter_actions},
-	{"limit", group_limit},	    {"steer", group_steer},
-	{"forward", group_forward}, {"hop", group_hop},
-	{"icmp", group_icmp},	    {"flow", group_flow},
-	{"faults", group_faults},   {"filter-chance", group_filter_chance},
+	{"parse", group_parse},
+	{"protect-admit", group_protect_admit},
+	{"filter", group_filter},
+	{"filter-actions", group_filter_actions},
+	{"limit", group_limit},
+	{"steer", group_steer},
+	{"forward", group_forward},
+	{"hop", group_hop},
+	{"icmp", group_icmp},
+	{"flow", group_flow},
+	{"faults", group_faults},
+	{"filter-faults", group_filter_faults},
+	{"filter-chance", group_filter_chance},
 };
 
 static bool is_wanted(const char *name, int count, char **names)
