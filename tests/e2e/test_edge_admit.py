@@ -184,14 +184,19 @@ class Listener:
 class EdgeDenyAll(SharedEdgeTest):
     """Everything is denied: what protect: names, and what a host cannot live without, still reaches the kernel."""
 
+    REASON = "denied"
+
+    def deny_everything(self, policy):
+        self.apply(policy)
+        self.edge.weir("deny", "add", "0.0.0.0/0", "::/0")
+
     def setUp(self):
         super().setUp()
         policy = self.policy()
         policy["protect"] += [
             {"from": [self.lab.ip4("client"), self.lab.ip6("client")], "ports": ["tcp/22"]},
             {"from": [self.lab.ip4("greedy"), self.lab.ip6("greedy")], "ports": ["tcp/179"]}]
-        self.apply(policy)
-        self.edge.weir("deny", "add", "0.0.0.0/0", "::/0")
+        self.deny_everything(policy)
         for port in (22, 179, 8080):
             Listener(self, port)
 
@@ -248,10 +253,41 @@ class EdgeDenyAll(SharedEdgeTest):
                 self.assertEqual(sock.recv(2048), bytes(frame[UDP].payload))
 
     def test_edge_all_denied_everything_else_is_dropped(self):
-        with self.counting(denied=40, steered=0, not_vip=0):
+        with self.counting(steered=0, not_vip=0, **{self.REASON: 40}):
             for node in ("client", "attacker"):
                 for address in (self.lab.ip4("edge"), self.lab.ip6("edge")):
                     self.datagrams(node, 10, address, 5353)
+
+
+class EdgeDenyAllByRule(EdgeDenyAll):
+    """The same by a rule that matches everything."""
+
+    REASON = "rule"
+
+    def deny_everything(self, policy):
+        self.apply({**policy, "filter": {"rules": [{"name": "everything", "action": "drop"}]}})
+
+
+class EdgeDenyAllByList(EdgeDenyAll):
+    """The same by a list that somebody publishes with everything in it."""
+
+    REASON = "rule"
+
+    def deny_everything(self, policy):
+        path = self.lab.dir / "everything.netset"
+        path.write_text("# a mistake of somebody else's\n192.0.2.1\n0.0.0.0/0\n::/0\n")
+        done = self.apply({**policy, "sets": {"all": {"file": str(path)}},
+                           "filter": {"rules": [{"name": "listed", "from": "@all", "action": "drop"}]}})
+        self.assertIn(f"{path}:3: an entry of length 0 covers every address", done.stderr)
+
+
+class EdgeDenyAllByDefault(EdgeDenyAll):
+    """The same by a default of drop."""
+
+    REASON = "default"
+
+    def deny_everything(self, policy):
+        self.apply({**policy, "filter": {"default": "drop"}})
 
 
 if __name__ == "__main__":

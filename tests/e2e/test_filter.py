@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rules of the filter on real traffic: which of them decides, what it does, what it counts, and who may change it."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -8,7 +9,7 @@ import socket
 import time
 
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
@@ -118,6 +119,54 @@ class FilterRules(FilterTest):
             self.wire(first)
         with self.counting(rule=0, not_vip=1):
             self.wire(later)
+
+    def fragments(self, six, number, *parts):
+        """Frames of one packet's fragments to the edge: (offset, whether more follow, bytes of its payload)."""
+        family = self.lab.ip6 if six else self.lab.ip4
+        for offset, more, data in parts:
+            if six:
+                yield (LINK / IPv6(src=family("attacker"), dst=family("edge"), nh=44) /
+                       IPv6ExtHdrFragment(nh=17, offset=offset // 8, m=more, id=number) / data)
+            else:
+                yield LINK / IP(src=family("attacker"), dst=family("edge"), proto=17, id=number, frag=offset // 8,
+                                flags="MF" if more else 0) / data
+
+    def datagram_bytes(self, six, port, text):
+        """A UDP header with a right checksum, and 64 bytes that it carries."""
+        family = self.lab.ip6 if six else self.lab.ip4
+        whole = (IPv6 if six else IP)(src=family("attacker"), dst=family("edge")) / UDP(sport=40000, dport=port) / (text * 16)
+        return bytes(whole)[-72:]
+
+    @contextlib.contextmanager
+    def receiver(self, six, port):
+        with self.inside("edge"), socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(10)
+            sock.bind(("", port))
+            yield sock
+
+    def test_filter_fragments_that_overlap_or_lie_get_nothing_past_a_rule_of_ports(self):
+        self.apply(self.filtered({"name": "by-port", "proto": "udp", "dport": 5353, "action": "drop"}))
+        for six in (False, True):
+            good, bad, last = (self.datagram_bytes(six, port, text) for port, text in
+                               ((8053, b"good"), (5353, b"bad "), (8053, b"last")))
+            cases = (
+                # what is sent, what the rule drops, how many datagrams arrive
+                ("the port that is open", [(0, 1, good[:40]), (40, 0, good[40:])], 0, 1),
+                ("the port of the rule", [(0, 1, bad[:40]), (40, 0, bad[40:])], 1, 0),
+                ("its later fragment first", [(40, 0, bad[40:]), (0, 1, bad[:40])], 1, 0),
+                ("another beginning over the first", [(0, 1, good[:40]), (0, 1, bad[:40]), (40, 0, bad[40:])], 1, 0),
+                ("a later one over the header", [(0, 1, good[:16]), (8, 1, bad[8:40]), (40, 0, bad[40:])], 0, 0),
+                ("a first one without ports", [(0, 1, bad[:4]), (8, 0, bad[8:])], 0, 0),
+            )
+            for number, (what, parts, dropped, arrive) in enumerate(cases, 1000):
+                with self.subTest(what=what, six=six), self.receiver(six, 8053) as opened, self.receiver(six, 5353) as shut:
+                    with self.counting(rule=dropped):
+                        self.wire(*self.fragments(six, number, *parts), *self.fragments(six, number, (0, 0, last)))
+                        got = list(iter(lambda sock=opened: sock.recv(2000), last[8:])) # they arrive in order
+                    shut.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        got.append((shut.recv(2000), "of the rule's port"))
+                    self.assertEqual(got, [good[8:]] * arrive)
 
     def test_filter_extension_headers_do_not_hide_a_port(self):
         self.apply(self.filtered({"name": "extended", "proto": "udp", "dport": 5353, "action": "drop"}))

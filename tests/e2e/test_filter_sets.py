@@ -137,6 +137,18 @@ class FilterSets(FilterTest):
                 self.assertEqual((row["prefixes"], row["restored"]), (len(PADDING) + 2, True))
                 self.assertTrue(row["why"])
 
+    def test_filter_list_that_is_empty_from_the_start_matches_nobody(self):
+        for name, lines in (("void", []), ("comments", ["# nothing today", ";", ""]), ("array", ["[]"])):
+            with self.subTest(name=name):
+                self.write_list(name, lines)
+                self.follow(name)
+                for vip in (VIP4, VIP6):
+                    self.assertEqual(self.fate("attacker", vip), "steered")
+                self.assertEqual(self.set(name)["prefixes"], 0)
+                self.write_list(name, ["203.0.113.66", "2001:db8:1::66"])
+                self.refresh(name)
+                self.assertEqual(self.fate("attacker"), "rule") # the rule was there all along
+
     # --- what is refused -------------------------------------------------------------------------------------
     def assert_refused(self, policy, *words):
         generation = self.generation()
@@ -181,6 +193,40 @@ class FilterSets(FilterTest):
         policy["sets"].update({name: {"file": path} for name in ("wider", "widest")})
         self.assert_refused(policy, "WEIR_MAX_PREFIXES", "5898240 prefixes")
         self.assertEqual(self.fate("attacker"), "rule")
+
+    def beyond_capacities(self):
+        """(name of the limit, a policy that is one beyond it)"""
+        rule = {"from": "@many", "action": "drop"}
+        yield "WEIR_MAX_RULES", self.filtered(*({"proto": "udp", "dport": n, "action": "drop"} for n in range(4097)))
+        yield "WEIR_MAX_SETS", self.filtered(rule, sets={"many": [], **{f"s{n}": [] for n in range(256)}})
+        yield "WEIR_MAX_LIVE_LIMITS", self.filtered(limits=[{"rate": f"{n}/s"} for n in range(1, 10)])
+        yield "WEIR_MAX_PROTECT", self.filtered(protect=[{"from": [f"192.0.2.{n}" for n in range(65)]}])
+        yield "WEIR_MAX_INTERFACES", self.filtered(interfaces=["eth0", *(f"none{n}" for n in range(16))])
+        backends = [{"address": f"10.{n >> 8}.{n & 255}.1"} for n in range(16384)]
+        yield "WEIR_MAX_BACKENDS", self.filtered(pools={"local": {"backends": backends}})
+        service = {"ports": "tcp/80", "pools": "local"}
+        yield "WEIR_MAX_SERVICES", self.filtered(services=[{"address": f"10.{n >> 8}.{n & 255}.1", **service}
+                                                           for n in range(4096)])
+        yield "WEIR_MAX_VIPS", self.filtered(services=[{"address": [f"10.{n >> 8}.{n & 255}.1" for n in range(8193)], **service}])
+        yield "WEIR_MAX_PORTS", self.filtered(services=[{"address": ["10.0.0.1", "10.0.0.2", "10.0.0.3"], "pools": "local",
+                                                         "ports": "tcp/1-65535"}])
+        yield "WEIR_MAX_PREFIXES", self.filtered(rule, sets={"many": {"file": self.write_list(
+            "prefixes", (f"{n >> 16}.{n >> 8 & 255}.{n & 255}.1" for n in range(1 << 16, (1 << 16) + 4194305)))}})
+        # One address in each combination of seventeen sets, of 2^16 + 1: none is the class of no set.
+        sets = {f"bit{bit}": {"file": self.write_list(f"bit{bit}", (f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(1, 65537)
+                                                                     if n >> bit & 1))} for bit in range(17)}
+        yield "WEIR_MAX_CLASSES", self.filtered({"from": [f"@{name}" for name in sets], "action": "drop"}, sets=sets)
+
+    def test_filter_apply_beyond_each_capacity_is_refused_with_its_name_and_changes_nothing(self):
+        self.write_list("within", self.denied("attacker"))
+        self.follow("within")
+        generation = self.generation()
+        for limit, policy in self.beyond_capacities():
+            with self.subTest(limit=limit):
+                self.assert_refused(policy, limit)
+                self.assertEqual(list(self.rules()), ["rule-within"])
+                self.assertEqual(self.fate("attacker"), "rule")
+        self.assertEqual(self.generation(), generation)
 
     # --- size ------------------------------------------------------------------------------------------------
     def make_list(self, name, change):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unit tests of user/config: hostile files, how errors are told, and what the full form comes to. */
+/* Unit tests of user/config: how errors are told, and what the full form comes to. */
 #include "tests/unit/config_refusal.h"
 
 #include <netinet/in.h>
@@ -7,106 +7,6 @@
 static struct config *parse(const char *text)
 {
 	return accepted_as("f", text);
-}
-
-static void config_fault_34_broken_files_are_refused_with_file_line_and_column(void **state)
-{
-	static const struct refusal rows[] = {
-		{"", "f:1:1: nothing is configured"},
-		{"\n\n# only comments\n", "f:1:1: nothing is configured"},
-		{"---\n", "f:1:1: nothing is configured"},
-		{"{}\n", "f:1:1: nothing is configured"},
-		{"interfaces: [eth0, {name: e", "f:1:28: not valid YAML"},
-		{"control: {socket: \"/run\n", "f:1:20: not valid YAML: double-quoted scalar without closing quote"},
-		{"interfaces:\n\t- eth0\n", "f:2:1: not valid YAML: tab character"},
-		{"interfaces: [eth0]\n---\ninterfaces: [eth1]\n", "f:2:1: a second document"},
-		{"interfaces: &a [eth0]\n", "f:1:14: anchors (&name) are refused"},
-		{"interfaces: *a\n", "f:1:14: aliases (*name) are refused"},
-		{"interfaces: !!set [eth0]\n", "f:1:13: tags (!name) are refused"},
-		{"interfaces: [\"a\\0\"]\n", "f:1:14: a value holds a NUL byte"},
-		{"interfaces: [[[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]]]\n", "f:1:28: nested too deep"},
-		{"interfaces: [\xff]\n", "f:1:14: byte 0xff is not UTF-8"},
-		{"interfaces: [\xc0\xaf]\n", "f:1:14: byte 0xc0 is not UTF-8"},
-		{"interfaces: [\xed\xa0\x80]\n", "f:1:14: byte 0xed is not UTF-8"},
-		{"# \xc3\xa9\n#\xc3\n", "f:2:2: byte 0xc3 is not UTF-8"},
-		{SERVICE("name: a, " VIP "}\n- {name: b, address: 192.0.2.1, ports: [tcp/80], pools: [p]"),
-		 "f:4:41: 192.0.2.1 tcp/80 is taken already: by tcp/80 of service \"a\" in line 3"},
-		{SERVICE("name: a, address: 192.0.2.1, ports: [udp/10-90], pools: [p]}\n"
-			 "- {name: b, address: 192.0.2.1, ports: [udp/20], pools: [p]}\n"
-			 "- {name: c, address: 192.0.2.1, ports: [udp/85-99], pools: [p]"),
-		 "f:5:41: 192.0.2.1 udp/85-99 is taken already: by udp/10-90 of service \"a\" in line 3"},
-		{SERVICE("name: a, address: 192.0.2.1, ports: [tcp/any, icmp], pools: [p]}\n"
-			 "- {name: b, address: 192.0.2.1, ports: [icmp, tcp/any], pools: [p]"),
-		 "f:4:47: 192.0.2.1 tcp/any is taken already"},
-	};
-	static const char nul[] = "interfaces: [eth0]\ncontrol: {\0}\n";
-
-	(void)state;
-	assert_rows(rows, ARRAY_SIZE(rows));
-	assert_refused(nul, sizeof(nul) - 1, "f:2:11: a NUL byte");
-}
-
-static void config_fault_34_a_file_of_100_mb_is_refused_unread(void **state)
-{
-	char path[] = "/tmp/weir-config-XXXXXX";
-	struct config_errors errors = {};
-	struct config *config = NULL;
-	AUTO_CLOSE int fd = mkstemp(path);
-	AUTO_FREE char *big = malloc(CONFIG_MAX_BYTES + 1);
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_non_null(big);
-	assert_int_equal(ftruncate(fd, 100 << 20), 0);
-	assert_int_equal(config_load(path, &config, &errors), -EFBIG);
-	assert_non_null(strstr(errors.text, ":1:1: the file is too large, at most 8388608 bytes (CONFIG_MAX_BYTES)"));
-	config_errors_free(&errors);
-	unlink(path);
-
-	memset(big, '#', CONFIG_MAX_BYTES + 1);
-	assert_int_equal(config_parse("f", big, CONFIG_MAX_BYTES + 1, &config, &errors), -EFBIG);
-	assert_non_null(strstr(errors.text, "f:1:1: the file has 8388609 bytes, at most 8388608"));
-	config_errors_free(&errors);
-	assert_null(config);
-}
-
-static void config_fault_35_an_empty_source_list_never_means_any(void **state)
-{
-	static const struct refusal rows[] = {
-		{"protect: [{from: []}]\n", "f:1:18: \"from\" is an empty list: that never means \"any\""},
-		{"protect: [{from: }]\n", "\"from\" must be a list"},
-		{"protect: [{from: [~]}]\n", "f:1:19: \"from\" has no value"},
-		{"protect: [{}]\n", "f:1:11: an entry of protect needs \"from\""},
-		{IN_POOL("source: []"), "f:2:47: \"source\" is an empty list"},
-		{"services: []\n", "f:1:11: \"services\" is an empty list"},
-	};
-
-	(void)state;
-	assert_rows(rows, ARRAY_SIZE(rows));
-}
-
-static void config_fault_37_absurd_values_are_refused(void **state)
-{
-	static const struct refusal rows[] = {
-		{"pools: {p: {backends: [{address: 10.0.0.1, weight: 99971}]}}\n",
-		 "f:1:52: \"weight\" must be 0 to 1000, not 99971"},
-		{"protect: [{from: [10.0.0.0/99971]}]\n",
-		 "f:1:19: \"10.0.0.0/99971\" for \"from\": not an address or prefix; a prefix length is 0 to 32"},
-		{"protect: [{from: [10.0.0.0/33]}]\n", "f:1:19: \"10.0.0.0/33\" for \"from\""},
-		{"protect: [{from: [\"2001:db8::/129\"]}]\n", "f:1:19: \"2001:db8::/129\" for \"from\""},
-		{LIMIT("rate: 0/s"), "f:2:10: \"0/s\" for \"rate\": a rate of 0 would let nothing through"},
-		{LIMIT("rate: 0.0Mbit/s"), "f:2:10: \"0.0Mbit/s\" for \"rate\": a rate of 0 would let nothing through"},
-		{LIMIT("rate: 99999999999999999999/s"),
-		 "f:2:10: \"99999999999999999999/s\" for \"rate\": a rate is written"},
-		{LIMIT("rate: 1/s, key: \"source/99971,/1\""),
-		 "f:2:20: \"source/99971,/1\" for \"key\": prefix lengths are 1 to 32"},
-		{IN_POOL("ring_size: 99971"), "f:2:50: \"ring_size\" must be 11 to 65537, not 99971"},
-		{"steering: {settle: 99999999999999d}\n",
-		 "f:1:20: \"99999999999999d\" for \"settle\": the duration is too long"},
-	};
-
-	(void)state;
-	assert_rows(rows, ARRAY_SIZE(rows));
 }
 
 static void config_errors_come_in_order_of_place_with_line_and_caret(void **state)
@@ -446,10 +346,6 @@ static void config_listen_takes_both_families(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(config_fault_34_broken_files_are_refused_with_file_line_and_column),
-		cmocka_unit_test(config_fault_34_a_file_of_100_mb_is_refused_unread),
-		cmocka_unit_test(config_fault_35_an_empty_source_list_never_means_any),
-		cmocka_unit_test(config_fault_37_absurd_values_are_refused),
 		cmocka_unit_test(config_errors_come_in_order_of_place_with_line_and_caret),
 		cmocka_unit_test(config_errors_count_characters_not_bytes_and_hide_controls),
 		cmocka_unit_test(config_errors_stop_at_fifty_and_say_so),

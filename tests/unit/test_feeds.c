@@ -288,6 +288,29 @@ static void feeds_bytes_that_are_no_text_are_refused(void **state)
 	feed_file_end(&file);
 }
 
+/* Sparse: what is not written reads as zeros. */
+static void feeds_fault_34_a_file_of_100_mb_is_refused_at_its_first_bad_byte(void **state)
+{
+	static const struct {
+		const char *begins, *error;
+	} rows[] = {
+		{"", ":1: a line of more than 16384 bytes"},
+		{"# a list\n192.0.2.1\n", ":3: a line of more than 16384 bytes"},
+		{"# a list\n192.0.2.1\n\n0", ":4: a line of more than 16384 bytes"},
+		{"[\"192.0.2.1\",\n", ":2: a NUL byte: this is binary data"},
+	};
+	const struct feeds_options options = {.strict = false};
+	struct feed_file file = feed_file_begin();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		feed_file_write(file.path, rows[i].begins, strlen(rows[i].begins));
+		assert_int_equal(truncate(file.path, 100 << 20), 0);
+		assert_refused(&file, &options, -EINVAL, rows[i].error, "");
+	}
+	feed_file_end(&file);
+}
+
 /* A line of `length` bytes that holds an address and a comment, behind `before` bytes of other lines. */
 static void write_long_line(const char *path, size_t before, size_t length)
 {
@@ -337,6 +360,7 @@ int main(void)
 		cmocka_unit_test(feeds_json_that_is_wrong_is_refused_with_its_line),
 		cmocka_unit_test(feeds_cut_off_in_the_last_line_is_refused),
 		cmocka_unit_test(feeds_bytes_that_are_no_text_are_refused),
+		cmocka_unit_test(feeds_fault_34_a_file_of_100_mb_is_refused_at_its_first_bad_byte),
 		cmocka_unit_test(feeds_line_is_as_long_as_it_may_be_and_no_longer),
 	};
 

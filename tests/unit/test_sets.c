@@ -46,7 +46,7 @@ static void sets_first_version_that_cannot_be_read_is_refused_with_its_place(voi
 		assert_int_equal(read_sets(world), rows[i].error);
 		snprintf(sentence, sizeof(sentence), "%s%s", world->file.path, rows[i].sentence);
 		assert_string_equal(world->problem.text, sentence);
-		assert_has(world->problem.hint, "\"listed\" (weir.yaml:7)");
+		assert_has(world->problem.hint, "\"listed\" (weir.yaml:7:3)");
 		assert_int_equal(world->contents.count, 0);
 		assert_int_equal(refresh(world), 0); /* nothing to be followed yet */
 		write_list(world, "192.0.2.1\n");

@@ -124,7 +124,8 @@ static int keep(struct reading *reading, int error, bool is_everything)
 		reading->report.everything_line = reading->report.lines;
 	if (builder->v4_count + builder->v6_count <= reading->options.max_entries)
 		return 0;
-	reading_refuse(reading, -E2BIG, "more than %zu prefixes", reading->options.max_entries);
+	reading_refuse(reading, -E2BIG, "more than %zu prefixes%s", reading->options.max_entries,
+		       reading->options.max_entries == WEIR_MAX_PREFIXES ? " (WEIR_MAX_PREFIXES)" : "");
 	problem_hint(reading->problem, "all sets together hold as many: take a shorter list, or join its prefixes");
 	return -E2BIG;
 }
