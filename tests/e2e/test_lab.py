@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The lab itself: it routes, it cleans up what a killed one left, and its generator keeps its bounds."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -73,6 +74,23 @@ class LabNetwork(BareLabTest):
                      ["-s", "198.18.0.0/15", "-p", "sctp"], ["-s", "198.18.0.0/15", "--seconds", "1e9"]):
             with self.subTest(argv=argv):
                 self.assertEqual(self.flood("-d", VIP4, *argv, check=False).returncode, 2)
+
+
+class LabLists(unittest.TestCase):
+    def make(self, *argv):
+        done = subprocess.run([lab_module.REPO / "tests/lab/make-list", "--count", "2000", *argv], text=True, capture_output=True,
+                              check=True, timeout=60)
+        return [ipaddress.ip_network(line) for line in done.stdout.splitlines() if not line.startswith("#")]
+
+    def test_list_of_the_same_arguments_is_the_same_and_a_change_changes_so_much(self):
+        self.assertEqual(self.make(), self.make())
+        self.assertEqual(len(set(self.make()) - set(self.make("--change", "5"))), 100)
+
+    def test_list_has_the_labs_own_addresses_only_when_told_and_in_their_place(self):
+        flood = ipaddress.ip_network("198.18.0.0/15")
+        plain, more = self.make(), self.make("--with", str(flood))
+        self.assertFalse([network for network in plain if network.overlaps(flood)])
+        self.assertEqual(more, sorted([*plain, flood]))
 
 
 class LabLifetime(unittest.TestCase):
