@@ -121,6 +121,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libweir.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $(LDFLAGS) $< $(BUILD)/libweir.a $(LDLIBS) -lcmocka -lm -o $@
 
+# What is found in databases is compared with what MaxMind's library says; nothing else is linked with it.
+$(BUILD)/tests/unit/test_feeds_geoip_lookup: LDLIBS += -lmaxminddb
+
 .PHONY: unit-build
 unit-build: $(UNIT_TESTS)
 unit: $(UNIT_TESTS) ## unit tests, no privilege needed

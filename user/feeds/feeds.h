@@ -4,15 +4,17 @@
  *
  * A line is an address, a prefix or a range "a-b", with blanks around it and a comment behind "#" or ";"; or a JSON
  * object with "cidr"; a file that begins with "[" is a JSON array of strings or such objects. So plain lists, FireHOL
- * .netset and .ipset and both forms of Spamhaus DROP need no telling apart.
+ * .netset and .ipset and both forms of Spamhaus DROP need no telling apart. Where regions are asked for, the file is a
+ * GeoIP database (MaxMind DB format), and the list what of its networks belongs to one of them.
  */
 #ifndef WEIR_FEEDS_H
 #define WEIR_FEEDS_H
 
 #include "../base/prefixes.h"
 #include "../base/problem.h"
+#include "../base/region.h"
 
-enum feeds_format { FEEDS_PLAIN = 0, FEEDS_FIREHOL, FEEDS_DROP_TEXT, FEEDS_JSON_LINES, FEEDS_JSON_ARRAY };
+enum feeds_format { FEEDS_PLAIN = 0, FEEDS_FIREHOL, FEEDS_DROP_TEXT, FEEDS_JSON_LINES, FEEDS_JSON_ARRAY, FEEDS_GEOIP };
 
 /* What a person calls it: "plain list", "FireHOL netset", ... */
 const char *feeds_format_name(enum feeds_format format);
@@ -33,6 +35,8 @@ struct feeds_options {
 	/* May be NULL. Called every few hundred kilobytes and at the end; the total is the file's size. */
 	void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);
 	void *arg;
+	const struct region *regions; /* sorted by region_compare, each one once; none: the file is a list */
+	size_t regions_count;
 };
 
 enum feeds_repair {
@@ -46,7 +50,8 @@ struct feeds_place {
 	enum feeds_repair repair;
 	char written[ADDR_TEXT_MAX], taken[2 * ADDR_TEXT_MAX];
 };
-#define FEEDS_PLACES 5
+#define FEEDS_PLACES	   5
+#define FEEDS_DATABASE_MAX 64
 
 struct feeds_report {
 	enum feeds_format format; /* of most weight: what named itself, else how the first entry is written */
@@ -58,6 +63,11 @@ struct feeds_report {
 	size_t places_count;			 /* at most FEEDS_PLACES */
 	uint64_t everything_line;		 /* the first entry of length 0, which covers a whole family; 0: none */
 	struct feeds_fingerprint fingerprint;
+	/* Of a GeoIP database, whose entries are networks. */
+	char database[FEEDS_DATABASE_MAX]; /* what it calls itself: "GeoLite2-Country" */
+	int64_t built_s;		   /* since 1970; 0: it does not say */
+	size_t missing[FEEDS_PLACES];	   /* the first of the regions that none of its records is of, as indices */
+	size_t missing_count;		   /* all of them */
 };
 
 /*

@@ -15,7 +15,7 @@ const char *feeds_format_name(enum feeds_format format)
 	static const char *const names[] = {
 		[FEEDS_PLAIN] = "plain list",	     [FEEDS_FIREHOL] = "FireHOL netset",
 		[FEEDS_DROP_TEXT] = "Spamhaus DROP", [FEEDS_JSON_LINES] = "JSON lines",
-		[FEEDS_JSON_ARRAY] = "JSON array",
+		[FEEDS_JSON_ARRAY] = "JSON array",   [FEEDS_GEOIP] = "GeoIP database",
 	};
 
 	return (size_t)format < ARRAY_SIZE(names) ? names[format] : "unknown";
@@ -34,17 +34,17 @@ static const struct {
 	{"\xfe\xff", "is text in UTF-16", "write it in UTF-8, such as with iconv -f UTF-16 -t UTF-8"},
 };
 
-static bool begins_with(const struct reading *reading, const char *magic)
+static bool begins_with(const char *bytes, size_t size, const char *magic)
 {
 	size_t length = strlen(magic);
 
-	return reading->end - reading->at >= length && !memcmp(reading->buffer + reading->at, magic, length);
+	return size >= length && !memcmp(bytes, magic, length);
 }
 
-static int check_text(struct reading *reading)
+int reading_check_foreign(struct reading *reading, const char *bytes, size_t size)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(FOREIGN); i++) {
-		if (!begins_with(reading, FOREIGN[i].magic))
+		if (!begins_with(bytes, size, FOREIGN[i].magic))
 			continue;
 		problem_set(reading->problem, -EINVAL, "%s %s", reading->path, FOREIGN[i].what);
 		problem_hint(reading->problem, "%s", FOREIGN[i].hint);
@@ -67,10 +67,11 @@ static int take_all(struct reading *reading)
 	int error = reading_fill(reading), changed;
 
 	if (!error)
-		error = check_text(reading);
+		error = reading_check_foreign(reading, reading->buffer + reading->at, reading->end - reading->at);
 	if (error)
 		return error;
-	if (begins_with(reading, "\xef\xbb\xbf")) /* the byte order mark of UTF-8 */
+	if (begins_with(reading->buffer + reading->at, reading->end - reading->at,
+			"\xef\xbb\xbf")) /* the byte order mark of UTF-8 */
 		reading->at += 3;
 	error = is_array(reading) ? reading_take_json_array(reading) : reading_take_lines(reading);
 	if (error && error != -EINVAL)
@@ -104,7 +105,7 @@ int feeds_load(const char *path, const struct feeds_options *options, struct pre
 		reading.options.max_entries = WEIR_MAX_PREFIXES;
 	error = reading_open(&reading);
 	if (!error)
-		error = take_all(&reading);
+		error = options->regions_count ? reading_take_geoip(&reading) : take_all(&reading);
 	if (!error)
 		error = finish(&reading, out);
 	if (!error && report)

@@ -39,6 +39,11 @@ int reading_take_json_array(struct reading *reading);
 /* A line that begins with "{". */
 int reading_add_json_line(struct reading *reading, const char *line, size_t length);
 
+/* The file as a GeoIP database: the networks of options.regions. 0 or -errno. */
+int reading_take_geoip(struct reading *reading);
+/* Refuses what is told by its first bytes to be neither a list nor a database. 0 or -EINVAL. */
+int reading_check_foreign(struct reading *reading, const char *bytes, size_t size);
+
 /* Names the format, unless that was done. */
 void reading_set_format(struct reading *reading, enum feeds_format format);
 /* Fills the problem with FILE:LINE and the sentence, and returns error. */
