@@ -26,7 +26,7 @@ static double list_bytes(const struct config *config)
 	for (size_t i = 0; i < config->sets_count; i++) {
 		struct stat status;
 
-		if (config->sets[i].kind == CONFIG_SET_FILE && !stat(config->sets[i].path, &status))
+		if (config->sets[i].kind != CONFIG_SET_INLINE && !stat(config->sets[i].path, &status))
 			bytes += (double)status.st_size;
 	}
 	return bytes;

@@ -222,8 +222,11 @@ void config_free(struct config *config)
 		free(config->services[i].ports);
 		free(config->services[i].pools);
 	}
-	for (size_t i = 0; i < config->sets_count; i++)
+	for (size_t i = 0; i < config->sets_count; i++) {
 		free(config->sets[i].prefixes);
+		free(config->sets[i].regions);
+		free(config->sets[i].region_places);
+	}
 	for (size_t i = 0; i < config->filter.rules_count; i++)
 		rule_clear(&config->filter.rules[i]);
 	free(config->interfaces);

@@ -10,6 +10,7 @@
 #define WEIR_CONFIG_H
 
 #include "../base/addr.h"
+#include "../base/region.h"
 #include <maps/ring.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -104,19 +105,23 @@ struct config_service {
 	struct config_place place;
 };
 
-/* A set of addresses: written here, or in a file that is read again. */
-enum config_set_kind { CONFIG_SET_INLINE = 0, CONFIG_SET_FILE };
+/* A set of addresses: written here, or in a list or a GeoIP database that is read again. */
+enum config_set_kind { CONFIG_SET_INLINE = 0, CONFIG_SET_FILE, CONFIG_SET_GEOIP };
 
 struct config_set {
 	char name[WEIR_NAME_MAX];
 	enum config_set_kind kind;
 	struct prefix *prefixes; /* INLINE; may be empty */
 	size_t prefixes_count;	 /* as written: neither sorted nor joined */
-	char path[4096];	 /* FILE: ready to open; what is relative got the configuration's directory in front */
-	uint32_t refresh_ms;	 /* FILE: how often it is looked at again; default 10000, 0 not allowed */
-	uint16_t max_change_percent; /* FILE: a version that is larger or smaller by more is held back; 0: any goes */
+	char path[4096]; /* FILE, GEOIP: ready to open; what is relative got the configuration's directory in front */
+	uint32_t refresh_ms;	     /* FILE, GEOIP: how often it is looked at again; default 10000, 0 not allowed */
+	uint16_t max_change_percent; /* FILE, GEOIP: a version that is larger or smaller by more is held back; 0: any
+					goes */
 	bool strict;		     /* FILE: host bits set are an error rather than masked with a warning */
 	bool unread;		     /* something of it was refused: see config_examine */
+	struct region *regions;	     /* GEOIP: at least one; sorted by region_compare, each one once */
+	struct config_place *region_places; /* [regions_count] */
+	size_t regions_count;
 	struct config_place place;
 };
 
@@ -241,6 +246,10 @@ char *config_rule_match_format(const struct config *config, const struct config_
 char *config_rule_action_format(const struct config *config, const struct config_rule *rule, char *out);
 /* Both, with a blank between them. The caller frees it; NULL: no memory. */
 char *config_rule_format(const struct config *config, const struct config_rule *rule);
+
+/* The regions of a set out of a GeoIP database: "DE, FR, AS64496", of many the first ones, their number and a digest.
+ * The caller frees it; NULL: no memory. */
+char *config_regions_format(const struct config_set *set);
 
 /* Something that is said of a place in the file. */
 struct config_finding {

@@ -88,6 +88,9 @@ void form_names_clear(struct form_names *names);
 void form_interfaces(struct form *form, const struct yaml_node *node);
 void form_protect(struct form *form, const struct yaml_node *node);
 void form_sets(struct form *form, const struct yaml_node *node);
+/* What is relative belongs to the directory of the configuration, not to the one that somebody happens to be in. */
+bool form_set_path(struct form *form, const struct yaml_node *node, struct config_set *set);
+void form_geoip(struct form *form, const struct yaml_node *node, struct config_set *set);
 void form_limits(struct form *form, const struct yaml_node *node);
 void form_pools(struct form *form, const struct yaml_node *node);
 bool form_health(struct form *form, const struct yaml_node *node, struct config_health *health);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The section of sets: addresses written here, or in files. */
+/* The section of sets: addresses written here, in lists, or in GeoIP databases. */
 #include "form.h"
 
 #include <errno.h>
@@ -14,7 +14,9 @@
 
 struct set_draft {
 	struct config_set *set;
-	const struct yaml_node *prefixes, *file, *of_file; /* of_file: a key that only files have */
+	const struct yaml_node *prefixes, *file, *geoip;
+	const struct yaml_node *of_file; /* a key that both of the latter have */
+	const struct yaml_node *of_list; /* a key that only lists have */
 };
 
 static bool read_prefix(struct form *form, const struct yaml_node *node, void *item)
@@ -47,27 +49,54 @@ static void read_prefixes(struct form *form, const struct yaml_node *node, void 
 	form_read_list(form, node, &list, &draft->set->prefixes, &draft->set->prefixes_count);
 }
 
-/* What is relative belongs to the directory of the configuration, not to the one that somebody happens to be in. */
-static void read_file(struct form *form, const struct yaml_node *node, void *object)
+bool form_set_path(struct form *form, const struct yaml_node *node, struct config_set *set)
 {
-	struct set_draft *draft = object;
-	struct config_set *set = draft->set;
 	const char *base = form->config->path, *slash = strrchr(base, '/');
 	char path[sizeof(set->path)];
 	size_t directory;
 
-	draft->file = node;
 	if (!form_string(form, node, path, sizeof(path)))
-		return;
+		return false;
 	directory = *path != '/' && slash ? (size_t)(slash - base) + 1 : 0;
 	if (directory + strlen(path) >= sizeof(set->path)) {
 		errors_add(form->errors, node->place,
 			   "\"file\" is too long with the configuration's directory in front");
-		return;
+		return false;
 	}
-	set->kind = CONFIG_SET_FILE;
 	memcpy(set->path, base, directory);
 	strcpy(set->path + directory, path);
+	return true;
+}
+
+static void read_file(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct set_draft *draft = object;
+	const char *end;
+
+	draft->file = node;
+	draft->set->kind = CONFIG_SET_FILE;
+	if (!form_set_path(form, node, draft->set))
+		return;
+	end = strrchr(node->text, '.');
+	if (end && !strcmp(end, ".mmdb"))
+		errors_add(form->errors, node->place,
+			   "\"%s\" is a GeoIP database: it is written geoip: {file: %s, countries: [DE]}",
+			   SHOWN(node->text), SHOWN(node->text));
+}
+
+static void read_geoip(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct set_draft *draft = object;
+
+	draft->geoip = node;
+	form_geoip(form, node, draft->set);
+}
+
+static void read_misplaced(struct form *form, const struct yaml_node *node, void *object)
+{
+	(void)object;
+	errors_add(form->errors, node->key->place, "\"%s\" belongs to \"geoip\": geoip: {file: PATH.mmdb, %s: [...]}",
+		   node->key->text, node->key->text);
 }
 
 static void read_refresh(struct form *form, const struct yaml_node *node, void *object)
@@ -94,32 +123,45 @@ static void read_strict(struct form *form, const struct yaml_node *node, void *o
 	struct set_draft *draft = object;
 	int strict;
 
-	draft->of_file = node;
+	draft->of_list = node;
 	if (form_choose(form, node, choices, ARRAY_SIZE(choices), &strict))
 		draft->set->strict = strict;
 }
 
+/* One of the three, and the keys that go with it. */
+static void check_source(struct form *form, const struct yaml_node *node, const struct set_draft *draft)
+{
+	const struct yaml_node *read = draft->file ? draft->file : draft->geoip;
+	const struct yaml_node *stray = draft->of_list && !draft->file ? draft->of_list : read ? NULL : draft->of_file;
+
+	if (draft->file && draft->geoip)
+		errors_add(form->errors, draft->geoip->key->place,
+			   "a set has a \"file\" or \"geoip\": make two sets of it");
+	else if (draft->prefixes && read)
+		errors_add(form->errors, read->place, "a set has \"prefixes\" or %s: make two sets of it",
+			   draft->file ? "a \"file\"" : "\"geoip\"");
+	else if (!draft->prefixes && !read)
+		errors_add(form->errors, node->place, "a set needs \"prefixes\", \"file\" or \"geoip\"");
+	else if (stray)
+		errors_add(form->errors, stray->key->place, "\"%s\" belongs to a set with a \"file\"%s: leave it out",
+			   stray->key->text, stray == draft->of_list ? "" : " or \"geoip\"");
+}
+
 static void read_map(struct form *form, const struct yaml_node *node, struct set_draft *draft)
 {
-	static const struct form_key keys[] = {{"prefixes", read_prefixes, false},
-					       {"file", read_file, false},
-					       {"refresh", read_refresh, false},
-					       {"max_change", read_max_change, false},
-					       {"strict", read_strict, false}};
-	static const char *const later[] = {"geoip", "url", NULL};
+	static const struct form_key keys[] = {
+		{"prefixes", read_prefixes, false},	{"file", read_file, false},
+		{"geoip", read_geoip, false},		{"refresh", read_refresh, false},
+		{"max_change", read_max_change, false}, {"strict", read_strict, false},
+		{"countries", read_misplaced, false},	{"continents", read_misplaced, false},
+		{"asns", read_misplaced, false}};
+	static const char *const later[] = {"url", NULL};
 	static const struct form_map map = {"a set", keys, ARRAY_SIZE(keys), later};
 	size_t errors = form->errors->count;
 
 	if (!form_read_map(form, node, &map, draft) || form->errors->count != errors)
 		return;
-	if (draft->prefixes && draft->file)
-		errors_add(form->errors, draft->file->place,
-			   "a set has \"prefixes\" or a \"file\": make two sets of it");
-	else if (!draft->prefixes && !draft->file)
-		errors_add(form->errors, node->place, "a set needs \"prefixes\" or \"file\"");
-	else if (draft->of_file && !draft->file)
-		errors_add(form->errors, draft->of_file->key->place,
-			   "\"%s\" belongs to a set with a \"file\": leave it out", draft->of_file->key->text);
+	check_source(form, node, draft);
 }
 
 static void read_set(struct form *form, const struct yaml_node *node, struct config_set *set)

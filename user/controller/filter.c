@@ -57,7 +57,8 @@ static bool is_behind(const struct controller *controller, const struct config *
 {
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
-		const struct sets_state *state = set->kind == CONFIG_SET_FILE ? sets_find(controller->sets, set) : NULL;
+		const struct sets_state *state =
+			set->kind != CONFIG_SET_INLINE ? sets_find(controller->sets, set) : NULL;
 
 		if (state && state->good != controller->filter->contents.contents[i])
 			return true;

@@ -124,7 +124,7 @@ uint64_t status_bans_count(const struct controller *controller, uint32_t list)
 const char *status_set_problem(const struct controller *controller, size_t set)
 {
 	const struct config_set *config = &reconcile_config(controller->reconcile)->sets[set];
-	const struct sets_state *state = config->kind == CONFIG_SET_FILE ? sets_find(controller->sets, config) : NULL;
+	const struct sets_state *state = config->kind != CONFIG_SET_INLINE ? sets_find(controller->sets, config) : NULL;
 
 	return state ? state->why : "";
 }

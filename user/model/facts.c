@@ -162,20 +162,32 @@ static char *text_prefixes(const struct config_set *set)
 	return text("%zu prefixes (digest %08x)", set->prefixes_count, digest);
 }
 
+static char *text_source(const struct config_set *set)
+{
+	char *regions AUTO_FREE = NULL;
+
+	if (set->kind == CONFIG_SET_INLINE)
+		return text_prefixes(set);
+	if (set->kind == CONFIG_SET_FILE)
+		return text("file %s", set->path);
+	regions = config_regions_format(set);
+	return regions ? text("%s of geoip %s", regions, set->path) : NULL;
+}
+
 static int collect_sets(const struct config *config, struct fact_list *list)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < config->sets_count && !error; i++) {
 		const struct config_set *set = &config->sets[i];
-		bool is_file = set->kind == CONFIG_SET_FILE;
+		bool is_read = set->kind != CONFIG_SET_INLINE;
 		struct fact_object *object = add_object(list);
 
 		if (!object)
 			return -ENOMEM;
 		object->name = text("%s", set->name);
-		object->fields[0] = is_file ? text("file %s", set->path) : text_prefixes(set);
-		object->fields[1] = is_file ? text("%u ms", set->refresh_ms) : text("never");
+		object->fields[0] = text_source(set);
+		object->fields[1] = is_read ? text("%u ms", set->refresh_ms) : text("never");
 		object->fields[2] = set->max_change_percent ? text("%u%%", set->max_change_percent) : text("any");
 		object->fields[3] = text("%s", set->strict ? "true" : "false");
 		error = check(object, 4);

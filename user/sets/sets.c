@@ -3,6 +3,7 @@
 #include "sets.h"
 #include "../base/clock.h"
 #include "../base/scope.h"
+#include "region.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -14,7 +15,8 @@
 
 struct list {
 	char name[WEIR_NAME_MAX];
-	char path[PATH_MAX];		  /* a set that gets another file is another list */
+	char path[PATH_MAX];
+	uint64_t source;		  /* a set that gets another file, or other regions of it, is another list */
 	struct sets_state state;	  /* owns good */
 	struct feeds_fingerprint refused; /* of the version that why is about */
 	uint64_t looked_ms;		  /* when it was last looked at; 0: not yet */
@@ -78,10 +80,33 @@ void sets_close(struct sets *sets)
 	free(sets);
 }
 
+/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+	return hash;
+}
+
+static uint64_t hash_source(const struct config_set *set)
+{
+	uint64_t hash = hash_text(0xcbf29ce484222325ull, set->path);
+	char text[REGION_TEXT_MAX];
+
+	for (size_t i = 0; i < set->regions_count; i++) {
+		hash = (hash ^ set->regions[i].kind) * 0x100000001b3ull;
+		hash = hash_text(hash, region_format(&set->regions[i], text));
+	}
+	return hash;
+}
+
 static struct list *find_list(const struct sets *sets, const struct config_set *set)
 {
+	uint64_t source = hash_source(set);
+
 	for (size_t i = 0; i < sets->count; i++)
-		if (!strcmp(sets->lists[i].name, set->name) && !strcmp(sets->lists[i].path, set->path))
+		if (sets->lists[i].source == source && !strcmp(sets->lists[i].name, set->name) &&
+		    !strcmp(sets->lists[i].path, set->path))
 			return &sets->lists[i];
 	return NULL;
 }
@@ -104,24 +129,15 @@ static struct list *add_list(struct sets *sets, const struct config_set *set)
 	*list = (struct list){};
 	memcpy(list->name, set->name, sizeof(list->name));
 	snprintf(list->path, sizeof(list->path), "%s", set->path);
+	list->source = hash_source(set);
 	return list;
 }
 
-/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). */
-static uint64_t hash_text(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325ull;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	return hash;
-}
-
-/* Names are valid file names; the file's path is in it so that what another file said is not taken for this one. */
+/* Names are valid file names; the source is in it so that what another one said is not taken for this one. */
 static bool kept_path(const struct sets *sets, const struct list *list, char out[PATH_MAX])
 {
 	return *sets->directory && snprintf(out, PATH_MAX, "%s/%s-%016llx", sets->directory, list->name,
-					    (unsigned long long)hash_text(list->path)) < PATH_MAX;
+					    (unsigned long long)list->source) < PATH_MAX;
 }
 
 /* Equal contents stay the same object: so others see from the pointer whether they have what is in the set now. Returns
@@ -161,6 +177,18 @@ static void tell_repairs(const struct list *list, const struct teller *to)
 		     (unsigned long long)report->everything_line);
 }
 
+static void tell_missing(const struct config_set *set, const struct feeds_report *report, const struct teller *to)
+{
+	size_t shown = report->missing_count < FEEDS_PLACES ? report->missing_count : FEEDS_PLACES;
+	char sentence[REGION_SENTENCE_MAX];
+
+	for (size_t i = 0; i < shown; i++)
+		tell(to, "%s", region_missing_sentence(set, report, report->missing[i], sentence));
+	if (shown < report->missing_count)
+		tell(to, "set \"%s\": the database has nothing of %zu more regions", set->name,
+		     report->missing_count - shown);
+}
+
 /* The version stays out. Told once for each version and reason. */
 static void refuse(struct list *list, const struct feeds_fingerprint *version, const struct problem *problem, bool held,
 		   const struct teller *to)
@@ -197,7 +225,8 @@ static bool is_known(struct list *list, const struct config_set *set)
 static int look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
 		const struct teller *to, struct problem *problem)
 {
-	const struct feeds_options options = {.strict = set->strict};
+	const struct feeds_options options = {
+		.strict = set->strict, .regions = set->regions, .regions_count = set->regions_count};
 	struct feeds_report report = {};
 	struct prefixes *fresh = NULL;
 	bool changed;
@@ -227,6 +256,7 @@ static int look(struct sets *sets, const struct config_set *set, struct list *li
 	list->state.report = report;
 	changed = take(sets, list, fresh, to);
 	tell_repairs(list, to);
+	tell_missing(set, &report, to);
 	return changed;
 }
 
@@ -363,7 +393,7 @@ int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms
 	forget_unwanted(sets, config);
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
-		struct list *list = set->kind == CONFIG_SET_FILE ? find_list(sets, set) : NULL;
+		struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
 		struct problem problem = {};
 
 		if (!list || !list->state.good)
@@ -384,7 +414,7 @@ int sets_renew(struct sets *sets, const struct config *config, const char *name,
 
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
-		struct list *list = set->kind == CONFIG_SET_FILE ? find_list(sets, set) : NULL;
+		struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
 		int changed;
 
 		if (strcmp(set->name, name) != 0 || !list)
