@@ -99,6 +99,19 @@ static void print_lines(const char *heading, const json_t *lines, const char *bu
 		printf("  %s%s\n", bullet, json_string_value(line));
 }
 
+static void print_geoip(const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		AUTO_FREE char *source = cli_set_source(row);
+
+		printf("    set %s: %lld prefixes from %s\n", cli_text(row, "set"), cli_number(row, "prefixes"),
+		       source ? source : "");
+	}
+}
+
 static void print_report(const char *path, const char *findings, const json_t *report)
 {
 	const json_t *sizes = json_object_get(report, "sizes"), *changes = json_object_get(report, "changes");
@@ -108,6 +121,7 @@ static void print_report(const char *path, const char *findings, const json_t *r
 	       cli_number(sizes, "protect"), cli_number(sizes, "limits"));
 	printf("  %lld rules, %lld sets of %lld prefixes, %lld classes of addresses\n", cli_number(sizes, "rules"),
 	       cli_number(sizes, "sets"), cli_number(sizes, "prefixes"), cli_number(sizes, "classes"));
+	print_geoip(json_object_get(report, "geoip"));
 	printf("  %lld services on %lld VIPs and %lld ports\n", cli_number(sizes, "services"),
 	       cli_number(sizes, "vips"), cli_number(sizes, "ports"));
 	printf("  %lld backends in %lld pools, %lld ring slots with their spare halves\n",
@@ -200,8 +214,8 @@ static int report_measure(const struct options *options, struct config_report *f
 		measure_clear(&measure);
 		return err;
 	}
-	report = json_pack("{s:b, s:O, s:o, s:o, s:o}", "valid", 1, "sizes", measure.sizes, "warnings",
-			   list_warnings(found->config, measure.warnings), "findings",
+	report = json_pack("{s:b, s:O, s:O, s:o, s:o, s:o}", "valid", 1, "sizes", measure.sizes, "geoip", measure.geoip,
+			   "warnings", list_warnings(found->config, measure.warnings), "findings",
 			   list_places(options->path, &found->findings), "changes", compare_with_live(options, found));
 	measure_clear(&measure);
 	if (options->common.json)

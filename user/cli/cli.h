@@ -95,6 +95,9 @@ const char *cli_text(const json_t *object, const char *key);
 long long cli_number(const json_t *object, const char *key);
 /* The string at an index of an array, or what stands in for it. */
 const char *cli_item(const json_t *array, size_t index, const char *otherwise);
+/* Where the set of a row comes from: "configuration", a path, or a path and what a GeoIP database is. The caller frees
+ * it; NULL: no memory. */
+char *cli_set_source(const json_t *row);
 /* "3 h 12 min" for a number of seconds; out has room for CLI_AGE_MAX. Returns out. */
 #define CLI_AGE_MAX 32
 char *cli_age(long long seconds, char *out);

@@ -4,6 +4,7 @@
 #include "../base/json.h"
 #include "../base/scope.h"
 #include "../compile/compile.h"
+#include "../controller/controller.h"
 #include "../sets/sets.h"
 #include <errno.h>
 #include <string.h>
@@ -91,6 +92,20 @@ static void read_one_by_one(const struct config *config, struct measure *out)
 	}
 }
 
+static void collect_geoip(const struct config *config, const struct sets *sets, const struct sets_contents *contents,
+			  json_t *out)
+{
+	for (size_t i = 0; i < config->sets_count; i++) {
+		const struct config_set *set = &config->sets[i];
+
+		if (set->kind == CONFIG_SET_GEOIP)
+			json_array_append_new(out, json_pack("{s:s, s:I, s:o, s:o}", "set", set->name, "prefixes",
+							     (json_int_t)prefixes_count(contents->contents[i]),
+							     "source", json_text(set->path), "geoip",
+							     controller_geoip_json(set, sets_find(sets, set))));
+	}
+}
+
 static int read_lists(const struct config *config, struct sets_filter **filter, struct measure *out,
 		      struct problem *problem)
 {
@@ -100,6 +115,8 @@ static int read_lists(const struct config *config, struct sets_filter **filter, 
 	if (err)
 		return problem_set(problem, err, "out of memory");
 	err = sets_filter_open(sets, config, filter, add_warning, out->warnings, problem);
+	if (!err)
+		collect_geoip(config, sets, &(*filter)->contents, out->geoip);
 	sets_close(sets);
 	if (err && err != -ENOMEM && err != -E2BIG) {
 		json_array_clear(out->warnings); /* all of them are told again */
@@ -183,7 +200,7 @@ static bool begin(const struct config *config, struct measure *out)
 	bool is_long = bytes > QUIET_BYTES;
 	char text[80];
 
-	*out = (struct measure){.warnings = json_array(), .errors = json_array()};
+	*out = (struct measure){.warnings = json_array(), .geoip = json_array(), .errors = json_array()};
 	snprintf(text, sizeof(text), "reading %.0f MiB of lists...", bytes / (1 << 20));
 	show_progress(is_long, text);
 	return is_long;
@@ -221,6 +238,7 @@ void measure_clear(struct measure *measure)
 {
 	json_decref(measure->sizes);
 	json_decref(measure->warnings);
+	json_decref(measure->geoip);
 	json_decref(measure->errors);
 	config_findings_free(&measure->findings);
 	*measure = (struct measure){0};

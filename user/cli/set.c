@@ -94,6 +94,13 @@ static void add_rules(struct cli_table *table, const json_t *rules)
 	cli_table_add(table, "%s", text);
 }
 
+static void add_source(struct cli_table *table, const json_t *row)
+{
+	AUTO_FREE char *source = cli_set_source(row);
+
+	cli_table_add(table, "%s", source ? source : "");
+}
+
 static void add_row(struct cli_table *table, const json_t *row)
 {
 	bool is_read = json_object_get(row, "read") != NULL;
@@ -108,7 +115,7 @@ static void add_row(struct cli_table *table, const json_t *row)
 	else
 		cli_table_add(table, is_read ? "before the start" : "-");
 	add_rules(table, json_object_get(row, "rules"));
-	cli_table_add(table, "%s", cli_text(row, "source"));
+	add_source(table, row);
 	cli_table_add(table, "%s%s",
 		      !*why					   ? "ok"
 		      : json_is_true(json_object_get(row, "held")) ? "HELD BACK: "
@@ -153,10 +160,22 @@ static void print_page(const json_t *prefixes)
 		puts(json_string_value(prefix));
 }
 
+/* Of a GeoIP database, beside the prefixes so that these can still be fed to something. Returns it with a reference. */
+static json_t *tell_source(const struct options *options, const json_t *page)
+{
+	json_t *geoip = json_object_get(page, "geoip");
+	AUTO_FREE char *source = geoip && !options->common.json ? cli_set_source(page) : NULL;
+
+	if (source)
+		fprintf(stderr, "set %s: %s\n", options->word, source);
+	return json_incref(geoip);
+}
+
 /* Page after page, as they come; for JSON one document. */
 static int run_show(const struct options *options)
 {
 	json_t *all = json_array(), *last = NULL;
+	json_t *source = NULL;
 	bool more = true;
 
 	while (more) {
@@ -166,6 +185,7 @@ static int run_show(const struct options *options)
 
 		json_decref(last);
 		if (cli_ask(options->common.socket, "set.show", arguments, &page)) {
+			json_decref(source);
 			json_decref(all);
 			return CLI_FAILED;
 		}
@@ -175,13 +195,17 @@ static int run_show(const struct options *options)
 			json_array_extend(all, prefixes);
 		else
 			print_page(prefixes);
+		if (!source)
+			source = tell_source(options, page);
 		last = json_incref(json_array_get(prefixes, count - 1));
 		more = json_is_true(json_object_get(page, "more")) && last;
 		json_decref(page);
 	}
 	json_decref(last);
 	if (options->common.json)
-		return cli_print_json(json_pack("{s:o, s:o}", "set", json_text(options->word), "prefixes", all));
+		return cli_print_json(json_pack("{s:o, s:o*, s:o}", "set", json_text(options->word), "geoip", source,
+						"prefixes", all));
+	json_decref(source);
 	json_decref(all);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "weir: the list could not be written to its end: %s\n", strerror(errno));
@@ -192,8 +216,8 @@ static int run_show(const struct options *options)
 
 static int run_lookup(const struct options *options)
 {
-	static const char *const headings[] = {"SET", "ENTRY", "RULES"};
-	struct cli_table table = {.align = "lll"};
+	static const char *const headings[] = {"SET", "ENTRY", "RULES", "SOURCE"};
+	struct cli_table table = {.align = "llll"};
 	json_t *result = NULL, *row;
 	size_t i;
 
@@ -207,6 +231,7 @@ static int run_lookup(const struct options *options)
 		cli_table_add(&table, "%s", cli_text(row, "set"));
 		cli_table_add(&table, "%s", cli_text(row, "entry"));
 		add_rules(&table, json_object_get(row, "rules"));
+		add_source(&table, row);
 	}
 	if (table.count <= strlen(table.align))
 		printf("%s is in no set\n", options->word);

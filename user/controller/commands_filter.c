@@ -109,17 +109,26 @@ static json_t *uses_json(const struct config *config, size_t set)
 	return names;
 }
 
+static void add_source(const struct controller *controller, const struct config_set *set, json_t *row)
+{
+	bool is_read = set->kind != CONFIG_SET_INLINE;
+
+	json_object_set_new(row, "source", json_text(is_read ? set->path : "configuration"));
+	if (set->kind == CONFIG_SET_GEOIP)
+		json_object_set_new(row, "geoip", controller_geoip_json(set, sets_find(controller->sets, set)));
+}
+
 static json_t *set_json(const struct controller *controller, const struct config *config, size_t i)
 {
 	const struct config_set *set = &config->sets[i];
 	const struct prefixes *content = controller->filter->contents.contents[i];
 	const struct sets_state *state = set->kind != CONFIG_SET_INLINE ? sets_find(controller->sets, set) : NULL;
-	json_t *row = json_pack("{s:s, s:o, s:I, s:I, s:I, s:f, s:o}", "set", set->name, "source",
-				json_text(set->kind != CONFIG_SET_INLINE ? set->path : "configuration"), "prefixes",
+	json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:f, s:o}", "set", set->name, "prefixes",
 				(json_int_t)prefixes_count(content), "v4_ranges", (json_int_t)content->v4_count,
 				"v6_prefixes", (json_int_t)content->v6_count, "v4_addresses",
 				prefixes_addresses4(content), "rules", uses_json(config, i));
 
+	add_source(controller, set, row);
 	if (!state)
 		return row;
 	json_object_set_new(row, "read", json_integer(state->read_s));
@@ -183,6 +192,7 @@ json_t *command_set_show(struct controller *controller, uint32_t unused, json_t 
 {
 	const char *after = json_string_value(json_object_get(arguments, "after"));
 	struct page page = {.rows = NULL};
+	json_t *row;
 	size_t set;
 
 	(void)unused;
@@ -191,7 +201,9 @@ json_t *command_set_show(struct controller *controller, uint32_t unused, json_t 
 	page.has_after = after && !prefix_parse(after, &page.after);
 	page.rows = json_array();
 	prefixes_each(controller->filter->contents.contents[set], show_prefix, &page);
-	return json_pack("{s:o, s:b}", "prefixes", page.rows, "more", page.more);
+	row = json_pack("{s:o, s:b}", "prefixes", page.rows, "more", page.more);
+	add_source(controller, &reconcile_config(controller->reconcile)->sets[set], row);
+	return row;
 }
 
 json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem)
@@ -201,7 +213,7 @@ json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_
 	char entry[ADDR_TEXT_MAX];
 	struct prefix prefix;
 	struct addr addr;
-	json_t *rows;
+	json_t *rows, *row;
 
 	(void)unused;
 	if (!text || addr_parse(text, &addr)) {
@@ -213,8 +225,10 @@ json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_
 	for (size_t i = 0; i < config->sets_count; i++) {
 		if (!prefixes_hold(controller->filter->contents.contents[i], &addr, &prefix))
 			continue;
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:o}", "set", config->sets[i].name, "entry",
-						      prefix_format(&prefix, entry), "rules", uses_json(config, i)));
+		row = json_pack("{s:s, s:s, s:o}", "set", config->sets[i].name, "entry", prefix_format(&prefix, entry),
+				"rules", uses_json(config, i));
+		add_source(controller, &config->sets[i], row);
+		json_array_append_new(rows, row);
 	}
 	return json_pack("{s:s, s:o}", "address", text, "sets", rows);
 }
@@ -231,7 +245,7 @@ json_t *command_set_refresh(struct controller *controller, uint32_t unused, json
 	if (find_set(controller, name, &set, problem))
 		return NULL;
 	if (config->sets[set].kind == CONFIG_SET_INLINE) {
-		problem_set(problem, -EINVAL, "set \"%s\" is written in the configuration, not read from a list", name);
+		problem_set(problem, -EINVAL, "set \"%s\" is written in the configuration, not read from a file", name);
 		problem_hint(problem, "change it there, and `weir apply` it");
 		return NULL;
 	}

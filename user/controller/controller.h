@@ -25,6 +25,11 @@ json_t *controller_tables_status(const struct kernel *kernel, const char *pin_di
 /* Sentences about what in this host's devices and routes would keep packets from the backends. NULL without memory. */
 json_t *controller_path_warnings(const struct config *config);
 
+/* What a set out of a GeoIP database is made of: {"regions", "database", "built"}, the latter two if its database was
+ * read (state may be NULL). NULL without memory. */
+struct sets_state;
+json_t *controller_geoip_json(const struct config_set *set, const struct sets_state *state);
+
 /* The document of `weir stats`: {"verdicts": [...], "services": [...], "backends": [...], "limits": [...]}. */
 json_t *controller_tables_stats(const struct kernel *kernel);
 
