@@ -254,15 +254,19 @@ static void check_example_edge(const struct config *config)
 
 static void check_example_filter(const struct config *config)
 {
-	assert_int_equal(config->sets_count, 2);
+	assert_int_equal(config->sets_count, 4);
 	assert_int_equal(config->sets[0].prefixes_count, 2);
 	assert_string_equal(config->sets[1].path, "docs/lists/firehol.netset");
 	assert_int_equal(config->sets[1].max_change_percent, 30);
-	assert_int_equal(config->filter.rules_count, 7);
+	assert_int_equal(config->sets[2].regions_count, 3);
+	assert_string_equal(config->sets[2].path, "docs/country.mmdb");
+	assert_int_equal(config->sets[3].regions_count, 2);
+	assert_int_equal(config->sets[3].regions[1].number, 64511);
+	assert_int_equal(config->filter.rules_count, 9);
 	assert_int_equal(config->filter.rules[1].from_count, 2);
-	assert_int_equal(config->filter.rules[3].mode, CONFIG_RULE_SHADOW);
-	assert_int_equal(config->filter.rules[6].action, CONFIG_ACTION_LIMIT);
-	assert_int_equal(config->filter.rules[6].limit, 2);
+	assert_int_equal(config->filter.rules[5].mode, CONFIG_RULE_SHADOW);
+	assert_int_equal(config->filter.rules[8].action, CONFIG_ACTION_LIMIT);
+	assert_int_equal(config->filter.rules[8].limit, 2);
 }
 
 static void check_example_pools(const struct config *config)
