@@ -29,15 +29,26 @@ struct fixture {
 	uv_timer_t watch;
 	pthread_t thread;
 	struct control_server *server;
+	struct control_request *later; /* of the loop's thread: the command "later" waits for "release" */
 	bool timed_out;
 };
 
-static json_t *handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+static json_t *handle(void *arg, struct control_request *request, const char *command, json_t *arguments,
 		      struct problem *problem)
 {
-	(void)arg;
+	struct fixture *fixture = arg;
+
+	if (!strcmp(command, "later")) {
+		control_defer(request);
+		fixture->later = request;
+		return NULL;
+	}
+	if (!strcmp(command, "release")) {
+		control_answer(fixture->later, json_pack("{s:i}", "released", 1), problem);
+		return json_pack("{s:b}", "also", 1);
+	}
 	if (!strcmp(command, "echo"))
-		return json_pack("{s:O, s:i}", "arguments", arguments, "uid", (int)peer->uid);
+		return json_pack("{s:O, s:i}", "arguments", arguments, "uid", (int)request->peer.uid);
 	if (!strcmp(command, "large"))
 		return json_pack("{s:o}", "text", json_sprintf("%0*d", 3 << 20, 0));
 	if (!strcmp(command, "oversize"))
@@ -85,7 +96,8 @@ static void open_server_for(struct fixture *fixture, const char *group, unsigned
 	snprintf(fixture->path, sizeof(fixture->path), "%s/below/control.sock", fixture->directory);
 	assert_int_equal(uv_loop_init(&fixture->loop), 0);
 	assert_int_equal(
-		control_server_open(&fixture->loop, fixture->path, group, handle, NULL, &fixture->server, &problem), 0);
+		control_server_open(&fixture->loop, fixture->path, group, handle, fixture, &fixture->server, &problem),
+		0);
 	control_server_set_timeouts(fixture->server, request_ms, idle_ms);
 	uv_async_init(&fixture->loop, &fixture->stop, on_stop);
 	uv_timer_init(&fixture->loop, &fixture->watch);

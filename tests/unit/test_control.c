@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The control protocol: the frame codec as a table, and a server on a loop with real clients in threads. */
 #include "control_fixture.h"
+#include <signal.h>
 
 static void frame_decode_table(void **state)
 {
@@ -342,6 +343,72 @@ static void socket_place_taken_by_a_file_left_alone(void **state)
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void send_frame(int fd, const char *command)
+{
+	json_t *json = json_pack("{s:s}", "command", command);
+	AUTO_FREE void *frame = NULL;
+	size_t size;
+
+	assert_int_equal(control_frame_encode(json, &frame, &size), 0);
+	assert_int_equal(send(fd, frame, size, 0), (ssize_t)size);
+	json_decref(json);
+}
+
+/* Longer than the deadlines for requests and idle clients, and others are served meanwhile. */
+static void answer_that_comes_later_holds_up_nobody(void **state)
+{
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+	json_t *result = NULL;
+	char text[256] = "";
+	int waiting, silent;
+
+	(void)state;
+	open_server(&fixture, 100, 100);
+	waiting = connect_raw(fixture.path);
+	send_frame(waiting, "later");
+	silent = connect_raw(fixture.path); /* the deadline of 100 ms ends it */
+	assert_int_equal(read_to_end(silent, text, sizeof(text)), 0);
+	close(silent);
+	assert_int_equal(control_call(fixture.path, "release", NULL, DEADLINE_MS, &result, &problem), 0);
+	json_decref(result);
+	assert_true(receive(waiting, text, sizeof(text) - 1) > 4);
+	assert_non_null(strstr(text + 4, "\"released\""));
+	send_frame(waiting, "echo");
+	assert_true(receive(waiting, text, sizeof(text) - 1) > 4);
+	assert_non_null(strstr(text + 4, "\"arguments\""));
+	close(waiting);
+	close_server(&fixture);
+}
+
+static void answer_that_comes_after_the_client_is_gone_is_let_go(void **state)
+{
+	struct fixture fixture = {0};
+	struct problem problem = {0};
+	json_t *result = NULL;
+	int waiting;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN); /* as the controller does */
+	open_server(&fixture, DEADLINE_MS, DEADLINE_MS);
+	for (int i = 0; i < 2; i++) { /* a server that closes is the second way to go */
+		waiting = connect_raw(fixture.path);
+		send_frame(waiting, "later");
+		/* Once this is answered, "later" has been read. */
+		assert_int_equal(control_call(fixture.path, "echo", NULL, DEADLINE_MS, &result, &problem), 0);
+		json_decref(result);
+		if (i)
+			break;
+		close(waiting);
+		assert_int_equal(control_call(fixture.path, "release", NULL, DEADLINE_MS, &result, &problem), 0);
+		json_decref(result);
+	}
+	close_server(&fixture);
+	assert_null(fixture.later->session);
+	control_answer(fixture.later, json_object(), &problem);
+	close(waiting);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +419,8 @@ int main(void)
 		cmocka_unit_test(call_answer_that_no_frame_takes_is_an_error),
 		cmocka_unit_test(call_without_server),
 		cmocka_unit_test(connection_carries_several_requests),
+		cmocka_unit_test(answer_that_comes_later_holds_up_nobody),
+		cmocka_unit_test(answer_that_comes_after_the_client_is_gone_is_let_go),
 		cmocka_unit_test(refused_with_an_error_frame),
 		cmocka_unit_test(silent_client_closed_by_deadline),
 		cmocka_unit_test(slow_frame_closed_by_deadline),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of user/reconcile on the running kernel: rings replaced, carried from one generation to the next, settled. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -201,12 +202,67 @@ static void reconcile_apply_of_another_ring_keeps_the_flows_in_transition(void *
 	stop(&edge);
 }
 
+/* A plan that is built while backends go down and are drained: the generation that it becomes knows. */
+static void reconcile_plan_takes_over_what_happened_while_it_was_built(void **state)
+{
+	struct pinned *pinned = *state;
+	struct edge edge = start_applied(pinned);
+	struct reconcile_plan *plan = NULL, *other = NULL;
+	struct config *config = parse(yaml_two_pools);
+	uint32_t a = backend_id(&edge, "near/a"), b = backend_id(&edge, "near/b");
+	struct ring before, after;
+
+	assert_int_equal(reconcile_plan_open(edge.reconcile, &plan, &pinned->problem), 0);
+	assert_int_equal(reconcile_plan_open(edge.reconcile, &other, &pinned->problem), -EBUSY);
+	assert_int_equal(reconcile_plan_build(plan, config, NULL, &pinned->problem), 0);
+	set_health(pinned, &edge, "near/a", WEIR_HEALTH_DOWN);
+	assert_int_equal(reconcile_backend_admin(edge.reconcile, "near/b", WEIR_ADMIN_DRAIN, &pinned->problem), 0);
+	assert_int_equal(reconcile_generation(edge.reconcile), 1);
+	before = read_ring(&edge, 0);
+	assert_int_equal(reconcile_plan_commit(plan, config, &pinned->problem), 0);
+	reconcile_plan_close(plan);
+	assert_int_equal(reconcile_generation(edge.reconcile), 2);
+	assert_int_equal(count_slots(&edge, 0, a, -1), 0);
+	assert_int_equal(count_slots(&edge, 0, b, -1), 0);
+	after = read_ring(&edge, 0);
+	assert_int_equal(after.size, before.size);
+	assert_memory_equal(after.slots, before.slots, before.size * sizeof(*before.slots));
+	assert_false(reconcile_model(edge.reconcile)->pools[0].backends[0].takes_new);
+	/* The model was taken over too: what comes back is in the ring again. */
+	set_health(pinned, &edge, "near/a", WEIR_HEALTH_UP);
+	assert_true(count_slots(&edge, 0, a, -1) > 0);
+	free(before.slots);
+	free(after.slots);
+	stop(&edge);
+}
+
+static void reconcile_plan_that_is_given_up_changes_nothing(void **state)
+{
+	struct pinned *pinned = *state;
+	struct edge edge = start_applied(pinned);
+	struct config *config = parse("steering: {settle: 2s}\n");
+	struct reconcile_plan *plan = NULL;
+	uint32_t size = ring_size(&edge, 0);
+
+	assert_int_equal(reconcile_plan_open(edge.reconcile, &plan, &pinned->problem), 0);
+	assert_int_equal(reconcile_plan_build(plan, config, NULL, &pinned->problem), 0);
+	reconcile_plan_close(plan);
+	config_free(config);
+	assert_int_equal(reconcile_generation(edge.reconcile), 1);
+	assert_int_equal(ring_size(&edge, 0), size);
+	apply_yaml(pinned, &edge, yaml_two_pools);
+	assert_int_equal(reconcile_generation(edge.reconcile), 2);
+	stop(&edge);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
 		PINNED_TEST(reconcile_health_down_takes_the_backend_out_of_its_rings),
 		PINNED_TEST(reconcile_drain_transition_settles_in_two_steps),
 		PINNED_TEST(reconcile_apply_carries_transitions_over),
+		PINNED_TEST(reconcile_plan_takes_over_what_happened_while_it_was_built),
+		PINNED_TEST(reconcile_plan_that_is_given_up_changes_nothing),
 		PINNED_TEST(reconcile_drain_of_a_whole_pool_keeps_its_flows),
 		PINNED_TEST(reconcile_settling_ends_while_another_pool_flaps),
 		PINNED_TEST(reconcile_apply_of_another_ring_keeps_the_flows_in_transition),

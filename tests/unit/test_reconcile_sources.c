@@ -55,7 +55,7 @@ static void reconcile_source_route_after_the_apply_gives_tunnels_their_source(vo
 	apply_yaml(pinned, &edge, yaml);
 	generation = reconcile_generation(edge.reconcile);
 	assert_string_equal(live_source(&edge, "near/a", text), "0.0.0.0");
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 0);
+	assert_false(reconcile_sources_moved(edge.reconcile));
 
 	ip("link add ws0 type veth peer name ws1");
 	ip("link set ws0 up");
@@ -63,21 +63,23 @@ static void reconcile_source_route_after_the_apply_gives_tunnels_their_source(vo
 	/* A change of health builds the model anew, with the new source; the bank has the old one still. */
 	id = model_registry_find(reconcile_registry(edge.reconcile), MODEL_BACKEND, "near/b");
 	assert_int_equal(reconcile_backend_health(edge.reconcile, id, WEIR_HEALTH_DOWN, &pinned->problem), 0);
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 1);
+	assert_true(reconcile_sources_moved(edge.reconcile));
+	apply_yaml(pinned, &edge, yaml);
 	assert_int_equal(reconcile_generation(edge.reconcile), generation + 1);
 	assert_string_equal(live_source(&edge, "near/a", text), "10.9.0.1");
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 0);
+	assert_false(reconcile_sources_moved(edge.reconcile));
 
 	ip("addr add 10.9.0.2/24 dev ws0");
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 0);
+	assert_false(reconcile_sources_moved(edge.reconcile));
 	ip("route add 10.9.0.12/32 dev ws0 src 10.9.0.2");
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 1);
+	assert_true(reconcile_sources_moved(edge.reconcile));
+	apply_yaml(pinned, &edge, yaml);
 	assert_string_equal(live_source(&edge, "near/a", text), "10.9.0.1");
 	assert_string_equal(live_source(&edge, "near/b", text), "10.9.0.2");
 
 	/* Without any route the last source stays: there is none to be better. */
 	ip("link set ws0 down");
-	assert_int_equal(reconcile_renew_sources(edge.reconcile, &pinned->problem), 0);
+	assert_false(reconcile_sources_moved(edge.reconcile));
 	assert_string_equal(live_source(&edge, "near/a", text), "10.9.0.1");
 	ip("link del ws0");
 	stop(&edge);

@@ -91,6 +91,34 @@ static void sets_refresh_takes_a_change_when_it_is_due(void **state)
 	world_end(world);
 }
 
+/* As another thread reads what has changed, and what it read takes the place afterwards. */
+static void sets_clone_reads_for_itself(void **state)
+{
+	struct world *world = world_begin("192.0.2.1\n");
+	struct sets *first = world->sets, *clone;
+
+	(void)state;
+	read_anew(world);
+	assert_true(sets_due(first, &world->config, world->now_ms)); /* from the first look on the time counts */
+	refresh(world);
+	assert_false(sets_due(first, &world->config, world->now_ms + 999));
+	assert_true(sets_due(first, &world->config, world->now_ms + 1000));
+	write_list(world, "192.0.2.1\n192.0.2.9\n");
+	assert_int_equal(sets_clone(first, &clone), 0);
+	world->sets = clone;
+	assert_int_equal(refresh(world), 1);
+	feed_assert_set(sets_find(first, &world->set[0])->good, "192.0.2.1");
+	feed_assert_set(state_of(world, 0)->good, "192.0.2.1 192.0.2.9");
+	assert_true(sets_due(first, &world->config, world->now_ms));
+	assert_false(sets_due(clone, &world->config, world->now_ms));
+	sets_close(first);
+	feed_assert_set(world->contents.contents[0], "192.0.2.1");
+	assert_content(world, "192.0.2.1 192.0.2.9");
+	world->config.sets_count = 0; /* what is not named any more is to be forgotten */
+	assert_true(sets_due(clone, &world->config, world->now_ms));
+	world_end(world);
+}
+
 static void sets_version_with_the_same_contents_is_the_same_object(void **state)
 {
 	struct world *world = world_begin("192.0.2.0/24\n");
@@ -175,6 +203,7 @@ int main(void)
 		cmocka_unit_test(sets_first_version_that_cannot_be_read_is_refused_with_its_place),
 		cmocka_unit_test(sets_repairs_are_told_with_their_lines),
 		cmocka_unit_test(sets_refresh_takes_a_change_when_it_is_due),
+		cmocka_unit_test(sets_clone_reads_for_itself),
 		cmocka_unit_test(sets_version_with_the_same_contents_is_the_same_object),
 		cmocka_unit_test(sets_list_that_breaks_keeps_its_last_good_version_and_is_told_once),
 		cmocka_unit_test(sets_list_that_is_away_and_comes_back_unchanged_is_in_use),

@@ -3,6 +3,7 @@
 #include "prefixes_number.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 /* What *out of prefixes_finish lies in. */
 struct counted {
 	struct prefixes prefixes;
-	size_t references;
+	atomic_size_t references;
 };
 
 /* --- collecting ------------------------------------------------------------------------------------------ */
@@ -279,7 +280,7 @@ int prefixes_finish(struct prefixes_builder *builder, struct prefixes **out)
 		error = sort6(&builder->v6, &builder->v6_room, builder->v6_count);
 	if (error)
 		return error;
-	counted->references = 1;
+	atomic_init(&counted->references, 1);
 	counted->prefixes.given = builder->given;
 	counted->prefixes.v4_count = join4(builder->v4, builder->v4_count);
 	counted->prefixes.v6_count = join6(builder->v6, builder->v6_count);
@@ -303,7 +304,7 @@ void prefixes_builder_free(struct prefixes_builder *builder)
 struct prefixes *prefixes_share(struct prefixes *prefixes)
 {
 	if (prefixes)
-		((struct counted *)prefixes)->references++;
+		atomic_fetch_add(&((struct counted *)prefixes)->references, 1);
 	return prefixes;
 }
 
@@ -311,7 +312,7 @@ void prefixes_release(struct prefixes *prefixes)
 {
 	struct counted *counted = (struct counted *)prefixes;
 
-	if (!counted || --counted->references)
+	if (!counted || atomic_fetch_sub(&counted->references, 1) > 1)
 		return;
 	free((void *)(uintptr_t)prefixes->v4);
 	free((void *)(uintptr_t)prefixes->v6);

@@ -49,7 +49,7 @@ int prefixes_add_range(struct prefixes_builder *builder, const struct addr *firs
 int prefixes_finish(struct prefixes_builder *builder, struct prefixes **out);
 void prefixes_builder_free(struct prefixes_builder *builder);
 
-/* Counted references: the last release frees. NULL is fine. Not for several threads. */
+/* Counted references: the last release frees. NULL is fine. Of any thread. */
 struct prefixes *prefixes_share(struct prefixes *prefixes);
 void prefixes_release(struct prefixes *prefixes);
 

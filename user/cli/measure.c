@@ -79,13 +79,13 @@ static void read_one_by_one(const struct config *config, struct measure *out)
 		struct config one = *config;
 		struct sets *sets = NULL;
 
-		if (config->sets[i].kind != CONFIG_SET_FILE || config->sets[i].unread)
+		if (config->sets[i].kind == CONFIG_SET_INLINE || config->sets[i].unread)
 			continue;
 		one.sets = &config->sets[i];
 		one.sets_count = 1;
 		if (!sets_open(NULL, &sets) && sets_read(sets, &one, &contents, add_warning, out->warnings, &problem))
 			json_array_append_new(out->errors, list_error(&problem));
-		else if (contents.count && !prefixes_count(contents.contents[0]))
+		else if (one.sets->kind == CONFIG_SET_FILE && contents.count && !prefixes_count(contents.contents[0]))
 			warn_of_empty(config, i, &out->findings);
 		sets_contents_clear(&contents);
 		sets_close(sets);

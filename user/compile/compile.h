@@ -54,6 +54,10 @@ struct compile_image {
 int compile_build(const struct model *model, struct compile_image **out, struct problem *problem);
 void compile_free(struct compile_image *image);
 
+/* Makes the rings of an image anew, of a model that differs from the image's in the state of backends alone. 0 or
+ * -ENOMEM. */
+int compile_rings(const struct model *model, struct compile_image *image);
+
 /* The size slots of a ring (zero before) by Maglev over the backends of pool (may be NULL: nobody) that take new flows,
  * weighted; all settled. Deterministic in the set of (name, weight): their order does not matter. All slots are zero
  * when nobody takes new flows. 0 or -ENOMEM. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void compile_free(struct compile_image *image)
 {
@@ -78,20 +79,25 @@ static int place_routes(const struct model *model, struct compile_image *image, 
 	return 0;
 }
 
-static int fill_rings(const struct model *model, struct compile_image *image)
+int compile_rings(const struct model *model, struct compile_image *image)
 {
-	image->slots = calloc(image->slots_count ?: 1, sizeof(*image->slots));
-	if (!image->slots)
-		return -ENOMEM;
 	for (size_t i = 0; i < model->routes_count; i++) {
 		const struct model_route *route = &model->routes[i];
-		int error = compile_ring(route->pool < 0 ? NULL : &model->pools[route->pool], route->ring_size,
-					 image->slots + image->routes[i].base);
+		struct weir_slot *slots = image->slots + image->routes[i].base;
+		int error;
 
+		memset(slots, 0, route->ring_size * sizeof(*slots));
+		error = compile_ring(route->pool < 0 ? NULL : &model->pools[route->pool], route->ring_size, slots);
 		if (error)
 			return error;
 	}
 	return 0;
+}
+
+static int fill_rings(const struct model *model, struct compile_image *image)
+{
+	image->slots = calloc(image->slots_count ?: 1, sizeof(*image->slots));
+	return image->slots ? compile_rings(model, image) : -ENOMEM;
 }
 
 static int fill_backends(const struct model *model, struct compile_image *image)

@@ -27,9 +27,22 @@ struct control_peer {
 	gid_t gid;
 };
 
-/* Answers a request: returns the result (a new reference, owned by the caller) or NULL with *problem filled. */
-typedef json_t *control_handler(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+/* A request that is being answered. It belongs to the control socket. */
+struct control_request {
+	struct control_peer peer;
+	struct session *session; /* who waits for the answer; NULL: nobody any more */
+	bool deferred;
+};
+
+/* Answers a request: returns the result (a new reference, owned by the caller) or NULL with *problem filled; or calls
+ * control_defer and returns NULL, and the answer follows by control_answer. */
+typedef json_t *control_handler(void *arg, struct control_request *request, const char *command, json_t *arguments,
 				struct problem *problem);
+/* The request lasts until it is answered, on the loop, exactly once: whether or not the client still waits. The server
+ * may be closed before. */
+void control_defer(struct control_request *request);
+/* As a handler answers: result (stolen), or NULL with *problem filled. */
+void control_answer(struct control_request *request, json_t *result, const struct problem *problem);
 
 struct control_server;
 /* The socket is made with mode 0660 and the group (empty: root's). A peer is refused unless it is root, the

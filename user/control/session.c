@@ -30,6 +30,8 @@ void session_close(struct session *session)
 	if (session->closing)
 		return;
 	session->closing = true;
+	if (session->request)
+		session->request->session = NULL;
 	uv_close((uv_handle_t *)&session->pipe, on_handle_closed);
 	uv_close((uv_handle_t *)&session->deadline, on_handle_closed);
 }
@@ -57,24 +59,6 @@ static json_t *make_answer(json_t *result, const struct problem *problem)
 	if (result)
 		return json_pack("{s:b, s:o}", "ok", 1, "result", result);
 	return make_error(problem->text, problem->hint);
-}
-
-static json_t *answer_request(struct session *session, json_t *request)
-{
-	const char *command = json_string_value(json_object_get(request, "command"));
-	json_t *arguments = json_object_get(request, "arguments");
-	json_t *none = NULL, *result = NULL;
-	struct problem problem = {0};
-
-	if (!command || (arguments && !json_is_object(arguments))) {
-		problem_set(&problem, -EBADMSG, "a request needs \"command\", and \"arguments\" must be an object");
-		return make_answer(NULL, &problem);
-	}
-	if (!arguments)
-		arguments = none = json_object();
-	result = session->handler(session->handler_arg, &session->peer, command, arguments, &problem);
-	json_decref(none);
-	return make_answer(result, &problem);
 }
 
 static void serve_buffered(struct session *session);
@@ -136,6 +120,68 @@ static int write_answer(struct session *session, json_t *json)
 	return 0;
 }
 
+/* Steals json. */
+static void send_answer(struct session *session, json_t *json)
+{
+	if (write_answer(session, json))
+		session_close(session);
+	else
+		set_deadline(session, session->request_timeout_ms);
+}
+
+void control_defer(struct control_request *request)
+{
+	request->deferred = true;
+}
+
+void control_answer(struct control_request *request, json_t *result, const struct problem *problem)
+{
+	struct session *session = request->session;
+
+	free(request);
+	if (!session) {
+		json_decref(result);
+		return;
+	}
+	session->request = NULL;
+	send_answer(session, make_answer(result, problem));
+}
+
+/* While it is deferred no deadline runs: the client has its own. */
+static void take_request(struct session *session, const char *command, json_t *arguments)
+{
+	struct control_request *request = calloc(1, sizeof(*request));
+	struct problem problem = {0};
+	json_t *result;
+
+	if (!request) {
+		session_close(session);
+		return;
+	}
+	*request = (struct control_request){.peer = session->peer, .session = session};
+	session->request = request;
+	result = session->handler(session->handler_arg, request, command, arguments, &problem);
+	if (request->deferred)
+		uv_timer_stop(&session->deadline);
+	else
+		control_answer(request, result, &problem);
+}
+
+static void read_request(struct session *session, const json_t *json)
+{
+	const char *command = json_string_value(json_object_get(json, "command"));
+	json_t *arguments = json_object_get(json, "arguments");
+
+	if (!command || (arguments && !json_is_object(arguments))) {
+		send_answer(session,
+			    make_error("a request needs \"command\", and \"arguments\" must be an object", ""));
+		return;
+	}
+	arguments = arguments ? json_incref(arguments) : json_object();
+	take_request(session, command, arguments);
+	json_decref(arguments);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -189,10 +235,7 @@ static void serve_buffered(struct session *session)
 	session->gathering = false;
 	session->filled -= (size_t)used;
 	memmove(session->buffer, session->buffer + used, session->filled);
-	if (write_answer(session, answer_request(session, request)))
-		session_close(session);
-	else
-		set_deadline(session, session->request_timeout_ms);
+	read_request(session, request);
 	json_decref(request);
 }
 

@@ -13,6 +13,7 @@ struct session {
 	bool closing;
 	bool gathering; /* a part of a frame is there: its deadline runs */
 	struct control_peer peer;
+	struct control_request *request; /* that is answered later, or NULL */
 	unsigned char *buffer;
 	size_t filled, capacity;
 	/* set by the owner */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From one configuration to the next: the policy first, then everything that follows it. */
+/* From one configuration to the next: what changes, and everything that follows the policy. */
 #include "composition.h"
 #include "../base/json.h"
 #include "../base/log.h"
@@ -68,20 +68,11 @@ static void warn_of_restart(const struct controller *controller, const struct co
 					fixed[i].now);
 }
 
-int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem)
+void controller_follow(struct controller *controller, bool at_start, json_t *warnings)
 {
-	bool at_start = !reconcile_config(controller->reconcile);
-	struct sets_filter *filter = NULL;
-	int err = filter_open(controller, config, warnings, &filter, problem);
+	const struct config *config = reconcile_config(controller->reconcile);
+	int err;
 
-	if (!err)
-		err = reconcile_apply(controller->reconcile, config, &filter->model, problem);
-	if (err) {
-		sets_filter_close(filter);
-		return err;
-	}
-	sets_filter_close(controller->filter);
-	controller->filter = filter;
 	controller->applies++;
 	log_info("generation %u is live, from %s", reconcile_generation(controller->reconcile), config->path);
 	warn_of_restart(controller, config, warnings);
@@ -92,27 +83,4 @@ int controller_apply(struct controller *controller, struct config *config, json_
 	if (err)
 		controller_warn(warnings, "the backends' health checks could not be changed: %s", strerror(-err));
 	exporters_set(controller, config, warnings);
-	return 0;
-}
-
-int controller_reload(struct controller *controller, json_t *changes, json_t *warnings, struct problem *problem)
-{
-	struct config_errors errors = {0};
-	struct config *config = NULL;
-	int err = config_load(controller->config_path, &config, &errors);
-
-	if (err) {
-		problem_set(problem, err, "%s was refused, the policy stays as it is:\n%s", controller->config_path,
-			    errors.text ? errors.text : strerror(-err));
-		problem_hint(problem, "correct it, try it with `weir check %s`, and reload again",
-			     controller->config_path);
-		config_errors_free(&errors);
-		return err;
-	}
-	config_errors_free(&errors);
-	controller_diff(reconcile_config(controller->reconcile), config, changes);
-	err = controller_apply(controller, config, warnings, problem);
-	if (err)
-		config_free(config);
-	return err;
 }

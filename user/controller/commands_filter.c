@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules and sets: what they are, what they hit, and the operators' overrides. */
-#include "composition.h"
+#include "change.h"
 #include "counters.h"
 #include "../base/json.h"
 #include "../base/scope.h"
@@ -76,17 +76,22 @@ json_t *command_rule_list(struct controller *controller, uint32_t unused, json_t
 			 config->filter.default_action == CONFIG_ACTION_DROP ? "drop" : "pass");
 }
 
-json_t *command_rule_mode(struct controller *controller, uint32_t mode, json_t *arguments, struct problem *problem)
+int command_rule_mode(struct change *change, uint32_t mode, json_t *arguments, struct problem *problem)
 {
 	const char *name = json_string_value(json_object_get(arguments, "name"));
-	json_t *rows;
 
-	if (!name)
-		problem_set(problem, -EINVAL, "no rule was named");
-	if (!name ||
-	    reconcile_rule_mode(controller->reconcile, name, mode == COMMAND_RULE_CONFIGURED ? -1 : (int)mode, problem))
-		return NULL;
-	rows = rules_json(controller, name, problem);
+	if (!name || strlen(name) >= sizeof(change->name))
+		return problem_set(problem, -EINVAL, name ? "no rule has so long a name" : "no rule was named");
+	change->kind = CHANGE_RULE;
+	change->mode = mode == COMMAND_RULE_CONFIGURED ? -1 : (int)mode;
+	memcpy(change->name, name, strlen(name) + 1);
+	return 0;
+}
+
+json_t *command_rule_changed(const struct change *change, struct problem *problem)
+{
+	json_t *rows = rules_json(change->controller, change->name, problem);
+
 	return rows ? json_pack("{s:o}", "rules", rows) : NULL;
 }
 
@@ -233,25 +238,34 @@ json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_
 	return json_pack("{s:s, s:o}", "address", text, "sets", rows);
 }
 
-json_t *command_set_refresh(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem)
+int command_set_refresh(struct change *change, uint32_t unused, json_t *arguments, struct problem *problem)
 {
-	const struct config *config = reconcile_config(controller->reconcile);
+	const struct config *config = reconcile_config(change->controller->reconcile);
 	const char *name = json_string_value(json_object_get(arguments, "name"));
-	bool accept = json_is_true(json_object_get(arguments, "accept"));
 	size_t set;
-	int changed;
+	int error = find_set(change->controller, name, &set, problem);
 
 	(void)unused;
-	if (find_set(controller, name, &set, problem))
-		return NULL;
+	if (error)
+		return error;
 	if (config->sets[set].kind == CONFIG_SET_INLINE) {
 		problem_set(problem, -EINVAL, "set \"%s\" is written in the configuration, not read from a file", name);
 		problem_hint(problem, "change it there, and `weir apply` it");
-		return NULL;
+		return -EINVAL;
 	}
-	changed = sets_renew(controller->sets, config, name, accept, problem);
-	if (changed < 0 || (changed && filter_renew(controller, NULL, problem)))
+	change->kind = CHANGE_SET;
+	change->accept = json_is_true(json_object_get(arguments, "accept"));
+	memcpy(change->name, config->sets[set].name, sizeof(change->name));
+	return 0;
+}
+
+json_t *command_set_refreshed(const struct change *change, struct problem *problem)
+{
+	const struct config *config = reconcile_config(change->controller->reconcile);
+	size_t set;
+
+	if (find_set(change->controller, change->name, &set, problem))
 		return NULL;
-	return json_pack("{s:b, s:o}", "changed", changed, "sets",
-			 json_pack("[o]", set_json(controller, reconcile_config(controller->reconcile), set)));
+	return json_pack("{s:b, s:o}", "changed", change->is_live, "sets",
+			 json_pack("[o]", set_json(change->controller, config, set)));
 }

@@ -14,6 +14,8 @@
 #include "../telemetry/telemetry.h"
 #include <limits.h>
 
+struct change; /* change.h */
+
 struct controller_interface {
 	char name[16];
 	enum config_xdp_mode mode; /* as configured */
@@ -39,7 +41,9 @@ struct controller {
 	struct reconcile *reconcile;
 	struct sets *sets;
 	struct sets_filter *filter; /* of the live generation */
-	uint64_t filter_retry_ms;   /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
+	struct change *changes;	    /* the first one is under way */
+	bool is_stopping;
+	uint64_t filter_retry_ms; /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
 	struct loop_http *http;
 	struct control_server *control;
 	struct links *links;
@@ -64,11 +68,10 @@ struct controller {
 	uint64_t applies;	    /* that succeeded since the start */
 };
 
-/* apply.c: makes config the live policy and everything else follow it. config is taken over on success. What went
- * wrong beside the policy itself is logged, and appended to warnings (an array, may be NULL). */
-int controller_apply(struct controller *controller, struct config *config, json_t *warnings, struct problem *problem);
-/* Reads the configuration file again and applies it. changes: an array for the lines of the difference, or NULL. */
-int controller_reload(struct controller *controller, json_t *changes, json_t *warnings, struct problem *problem);
+/* apply.c */
+/* Makes everything else what the configuration that is live now wants. What goes wrong is logged, and appended to
+ * warnings. */
+void controller_follow(struct controller *controller, bool at_start, json_t *warnings);
 /* The lines of model_diff appended to changes. */
 void controller_diff(const struct config *old, const struct config *new, json_t *changes);
 /* Logs a warning and appends it to warnings (may be NULL). */
@@ -76,13 +79,17 @@ __attribute__((format(printf, 2, 3))) void controller_warn(json_t *warnings, con
 /* The same for each sentence of an array, which is stolen. */
 void controller_warn_all(json_t *warnings, json_t *sentences);
 
-/* filter.c: reads the sets of config, for an apply; what should be known is logged and appended to warnings. */
-int filter_open(struct controller *controller, const struct config *config, json_t *warnings, struct sets_filter **out,
-		struct problem *problem);
-/* Looks at the files that are due, and makes what they say live. To be called every second. */
-void filter_refresh(struct controller *controller);
-/* The live configuration with what is in the sets now, as a new generation. */
-int filter_renew(struct controller *controller, json_t *warnings, struct problem *problem);
+/* filter.c */
+/* Has the live filter follow lists that are due, and the interfaces and addresses of this host. To be called every
+ * second. */
+void filter_keep(struct controller *controller);
+/* The same for the addresses, once. */
+void filter_keep_sources(struct controller *controller);
+/* An interface that a rule of the live configuration names got another number, or came. */
+bool filter_interfaces_moved(const struct controller *controller);
+/* What is in a set is not what the filter was made of: an apply was refused after the file had been read, or a filter
+ * could not be made live. */
+bool filter_is_behind(const struct sets_filter *filter, const struct sets *sets, const struct config *config);
 
 /* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
  * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */
@@ -127,10 +134,15 @@ uint64_t status_bans_count(const struct controller *controller, uint32_t list);
 const char *status_set_problem(const struct controller *controller, size_t set);
 
 /* commands.c: a control_handler; arg is the controller. */
-json_t *commands_handle(void *arg, const struct control_peer *peer, const char *command, json_t *arguments,
+json_t *commands_handle(void *arg, struct control_request *request, const char *command, json_t *arguments,
 			struct problem *problem);
 
-/* commands_ban.c and commands_backend.c: the handlers of the table in commands.c. */
+/* commands_apply.c, commands_ban.c, commands_backend.c: the handlers of the table in commands.c; and for commands that
+ * change the policy, what fills the change (0 or -errno with *problem), and what answers when it has been made. */
+int command_apply(struct change *change, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_applied(const struct change *change, struct problem *problem);
+int command_reload(struct change *change, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_reloaded(const struct change *change, struct problem *problem);
 json_t *command_ban_add(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_ban_delete(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
 json_t *command_ban_list(struct controller *controller, uint32_t list, json_t *arguments, struct problem *problem);
@@ -140,11 +152,13 @@ json_t *command_backend_admin(struct controller *controller, uint32_t admin, jso
 json_t *command_rule_list(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
 /* mode: enum config_rule_mode; COMMAND_RULE_CONFIGURED: what the configuration says. */
 #define COMMAND_RULE_CONFIGURED UINT32_MAX
-json_t *command_rule_mode(struct controller *controller, uint32_t mode, json_t *arguments, struct problem *problem);
+int command_rule_mode(struct change *change, uint32_t mode, json_t *arguments, struct problem *problem);
+json_t *command_rule_changed(const struct change *change, struct problem *problem);
 json_t *command_set_list(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
 json_t *command_set_show(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
 json_t *command_set_lookup(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
-json_t *command_set_refresh(struct controller *controller, uint32_t unused, json_t *arguments, struct problem *problem);
+int command_set_refresh(struct change *change, uint32_t unused, json_t *arguments, struct problem *problem);
+json_t *command_set_refreshed(const struct change *change, struct problem *problem);
 json_t *command_backend_weight(struct controller *controller, uint32_t which, json_t *arguments,
 			       struct problem *problem);
 

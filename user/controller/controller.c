@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The controller's life: the start that leaves the old dataplane alone until the new one is ready, the loop, the
  * exit that leaves everything pinned and working. */
-#include "composition.h"
+#include "change.h"
 #include "instance.h"
 #include "notify.h"
 #include "../base/clock.h"
@@ -16,20 +16,6 @@
 #define ROUTES_EVERY	  5  /* ticks between looks at the backends' routes and neighbours, beside what netlink tells */
 #define CLOSING_TURNS_MAX 64 /* of the loop: closing needs a few */
 
-/* Addresses come after the start, and change. */
-static void renew_sources(struct controller *controller)
-{
-	struct problem problem = {0};
-	int renewed = reconcile_renew_sources(controller->reconcile, &problem);
-
-	if (renewed < 0)
-		log_error("tunnels are still sent from an address that this host has no more: %s", problem.text);
-	else if (renewed)
-		log_warning(
-			"this host's addresses changed: generation %u is live, its tunnels are sent from the new ones",
-			reconcile_generation(controller->reconcile));
-}
-
 static void on_tick(uv_timer_t *timer)
 {
 	struct controller *controller = timer->data;
@@ -37,9 +23,9 @@ static void on_tick(uv_timer_t *timer)
 	reconcile_tick(controller->reconcile, (uint64_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_MS));
 	if (++controller->ticks % INTERFACES_EVERY == 0)
 		interfaces_check(controller);
-	filter_refresh(controller);
+	filter_keep(controller);
 	if (controller->ticks % ROUTES_EVERY == 0) {
-		renew_sources(controller);
+		filter_keep_sources(controller);
 		neighbours_keep(controller);
 	}
 	notify_send("WATCHDOG=1");
@@ -48,7 +34,7 @@ static void on_tick(uv_timer_t *timer)
 static void on_links_changed(void *arg)
 {
 	interfaces_check(arg);
-	renew_sources(arg);
+	filter_keep_sources(arg);
 	neighbours_keep(arg);
 }
 
@@ -62,21 +48,29 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 	uv_stop(&controller->loop);
 }
 
-static void on_reload_signal(uv_signal_t *signal, int number)
+static void on_reloaded(struct change *change)
 {
-	struct controller *controller = signal->data;
-	struct problem problem = {0};
-	char *rest, *line;
+	char *rest = change->problem.text, *line;
 
-	(void)number;
-	log_info("SIGHUP: reading %s again", controller->config_path);
-	if (!controller_reload(controller, NULL, NULL, &problem))
+	if (!change->error)
 		return;
-	rest = problem.text;
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			log_error("%s", line);
-	log_error("the reload failed: generation %u stays live", reconcile_generation(controller->reconcile));
+	log_error("the reload failed: generation %u stays live", reconcile_generation(change->controller->reconcile));
+}
+
+static void on_reload_signal(uv_signal_t *signal, int number)
+{
+	struct controller *controller = signal->data;
+	struct change *change = change_new(controller, CHANGE_RELOAD, on_reloaded);
+
+	(void)number;
+	log_info("SIGHUP: reading %s again", controller->config_path);
+	if (change)
+		change_queue(change);
+	else
+		log_error("out of memory: the reload failed");
 }
 
 static int remember_settings(struct controller *controller, const char *config_path, const struct config *config,
@@ -138,6 +132,19 @@ static int require_interfaces(const struct controller *controller, struct proble
 	return 0;
 }
 
+/* config is taken over. */
+static int apply_first(struct controller *controller, struct config *config, struct problem *problem)
+{
+	struct change *change = change_new(controller, CHANGE_START, NULL);
+
+	if (!change) {
+		config_free(config);
+		return problem_set(problem, -ENOMEM, "out of memory");
+	}
+	change->config = config;
+	return change_make(change, problem);
+}
+
 static int start(struct controller *controller, struct config **config, struct problem *problem)
 {
 	int err = open_tables(controller, *config, problem);
@@ -155,10 +162,9 @@ static int start(struct controller *controller, struct config **config, struct p
 	err = links_open(&controller->loop, on_links_changed, controller, &controller->links, problem);
 	if (err)
 		return err;
-	err = controller_apply(controller, *config, NULL, problem);
+	err = apply_first(controller, TAKE_PTR(*config), problem);
 	if (err)
 		return err;
-	*config = NULL;
 	return require_interfaces(controller, problem);
 }
 
@@ -195,6 +201,7 @@ static void stop(struct controller *controller)
 	uv_close((uv_handle_t *)&controller->interrupt, NULL);
 	uv_close((uv_handle_t *)&controller->reload, NULL);
 	control_server_close(controller->control);
+	changes_stop(controller);
 	links_close(controller->links);
 	route_close(controller->routes);
 	exporters_close(controller);

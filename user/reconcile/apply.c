@@ -7,12 +7,16 @@
 #include <string.h>
 
 /* A generation under way. Whatever is still here at the end is given up. */
-struct apply {
-	const struct reconcile *reconcile;
+struct reconcile_plan {
+	struct reconcile *reconcile;
+	uint32_t generation;
 	struct weir_name *names; /* copies: an id is given out for good only when it is written */
 	struct weir_backend_state *states;
+	struct model_override *overrides;
+	size_t overrides_count;
 	struct model_registry registry;
 	bool *used; /* read when somebody asks */
+	const struct model_filter *filter;
 	struct model *model;
 	struct compile_image *image;
 	struct ring_route *routes;
@@ -20,147 +24,237 @@ struct apply {
 	bool has_bank;
 };
 
-static void apply_end(struct apply *apply)
+void reconcile_plan_close(struct reconcile_plan *plan)
 {
-	free(apply->names);
-	free(apply->states);
-	free(apply->used);
-	model_free(apply->model);
-	compile_free(apply->image);
-	free(apply->routes);
-	if (apply->has_bank)
-		bank_free(&apply->bank);
+	if (!plan)
+		return;
+	plan->reconcile->is_planning = false;
+	free(plan->names);
+	free(plan->states);
+	free(plan->overrides);
+	free(plan->used);
+	model_free(plan->model);
+	compile_free(plan->image);
+	free(plan->routes);
+	if (plan->has_bank)
+		bank_free(&plan->bank);
+	free(plan);
 }
 
-static int apply_start(struct apply *apply, const struct reconcile *reconcile)
-{
-	apply->reconcile = reconcile;
-	apply->names = malloc(WEIR_NAMES_TOTAL * sizeof(*apply->names));
-	apply->states = malloc(WEIR_MAX_BACKENDS * sizeof(*apply->states));
-	if (!apply->names || !apply->states)
-		return -ENOMEM;
-	memcpy(apply->names, reconcile->names, WEIR_NAMES_TOTAL * sizeof(*apply->names));
-	memcpy(apply->states, reconcile->states, WEIR_MAX_BACKENDS * sizeof(*apply->states));
-	apply->registry.names = apply->names;
-	return 0;
-}
-
-/* An id whose use is not known is taken for used. */
-static bool apply_is_used(void *arg, enum model_kind kind, uint32_t id)
-{
-	struct apply *apply = arg;
-
-	if (!apply->used)
-		apply->used = ids_in_use(apply->reconcile->kernel);
-	return !apply->used || apply->used[model_kinds[kind].base + id];
-}
-
-/* What was known under the id was of another backend. */
-static void apply_fresh_id(void *arg, enum model_kind kind, uint32_t id)
-{
-	struct apply *apply = arg;
-
-	if (kind == MODEL_BACKEND)
-		apply->states[id] = (struct weir_backend_state){};
-}
-
-static uint32_t apply_next_generation(uint32_t live)
+static uint32_t plan_next_generation(uint32_t live)
 {
 	return live + 1 ? live + 1 : WEIR_BANKS; /* 0 means none; the bank must still be the other one */
 }
 
-static int apply_build(struct apply *apply, const struct config *config, const struct model_filter *filter,
-		       uint32_t generation, struct problem *problem)
+static void *plan_copy(const void *from, size_t count, size_t size)
 {
-	const struct model_world world = {
-		.states = apply->states,
-		.filter = filter,
-		.overrides = apply->reconcile->overrides,
-		.overrides_count = apply->reconcile->overrides_count,
-		.in_use = apply_is_used,
-		.arg = apply,
-	};
-	int error = model_build(config, &apply->registry, &world, apply_fresh_id, apply, &apply->model, problem);
+	void *copy = reallocarray(NULL, count ?: 1, size);
 
-	if (!error)
-		error = compile_build(apply->model, &apply->image, problem);
-	if (error)
-		return error;
-	apply->image->policy.generation = generation;
-	error = rings_carry(apply->reconcile, apply->model, apply->image);
-	if (error)
-		return problem_set(problem, error, "the live rings cannot be read: %s", strerror(-error));
-	apply->routes = rings_routes(apply->image);
-	return apply->routes ? 0 : problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+	if (copy && count)
+		memcpy(copy, from, count * size);
+	return copy;
 }
 
-static int apply_write(struct apply *apply, struct reconcile *reconcile, unsigned int index, struct problem *problem)
+int reconcile_plan_open(struct reconcile *reconcile, struct reconcile_plan **out, struct problem *problem)
+{
+	struct reconcile_plan *plan;
+
+	if (reconcile->is_planning)
+		return problem_set(problem, -EBUSY, "another change is under way");
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return problem_set(problem, -ENOMEM, "out of memory");
+	reconcile->is_planning = true;
+	plan->reconcile = reconcile;
+	plan->generation = plan_next_generation(reconcile->live->generation);
+	plan->names = plan_copy(reconcile->names, WEIR_NAMES_TOTAL, sizeof(*plan->names));
+	plan->states = plan_copy(reconcile->states, WEIR_MAX_BACKENDS, sizeof(*plan->states));
+	plan->overrides = plan_copy(reconcile->overrides, reconcile->overrides_count, sizeof(*plan->overrides));
+	plan->overrides_count = reconcile->overrides_count;
+	plan->registry.names = plan->names;
+	if (!plan->names || !plan->states || !plan->overrides) {
+		reconcile_plan_close(plan);
+		return problem_set(problem, -ENOMEM, "out of memory");
+	}
+	*out = plan;
+	return 0;
+}
+
+int reconcile_plan_override(struct reconcile_plan *plan, const char *rule, int mode, struct problem *problem)
+{
+	return rules_override(plan->reconcile->config, rule, mode, &plan->overrides, &plan->overrides_count, problem);
+}
+
+/* An id whose use is not known is taken for used. */
+static bool plan_is_used(void *arg, enum model_kind kind, uint32_t id)
+{
+	struct reconcile_plan *plan = arg;
+
+	if (!plan->used)
+		plan->used = ids_in_use(plan->reconcile->kernel);
+	return !plan->used || plan->used[model_kinds[kind].base + id];
+}
+
+/* What was known under the id was of another backend. */
+static void plan_fresh_id(void *arg, enum model_kind kind, uint32_t id)
+{
+	struct reconcile_plan *plan = arg;
+
+	if (kind == MODEL_BACKEND)
+		plan->states[id] = (struct weir_backend_state){};
+}
+
+static int plan_model(struct reconcile_plan *plan, const struct config *config, struct problem *problem)
+{
+	const struct model_world world = {
+		.states = plan->states,
+		.filter = plan->filter,
+		.overrides = plan->overrides,
+		.overrides_count = plan->overrides_count,
+		.in_use = plan_is_used,
+		.arg = plan,
+	};
+	struct model *model;
+	int error = model_build(config, &plan->registry, &world, plan_fresh_id, plan, &model, problem);
+
+	if (error)
+		return error;
+	model_free(plan->model);
+	plan->model = model;
+	return 0;
+}
+
+static int plan_write(struct reconcile_plan *plan, struct problem *problem)
 {
 	int error;
 
 	fault_point("apply", 1);
-	error = bank_create(apply->image, &apply->bank, problem);
+	error = bank_create(plan->image, &plan->bank, problem);
 	if (error)
 		return error;
-	apply->has_bank = true;
+	plan->has_bank = true;
 	fault_point("apply", 2);
-	error = bank_fill(apply->image, &apply->bank, problem);
+	error = bank_fill(plan->image, &plan->bank, problem);
 	if (!error)
-		error = bank_check(apply->image, &apply->bank, problem);
+		error = bank_check(plan->image, &plan->bank, problem);
 	fault_point("apply", 3);
 	if (!error)
-		error = ids_write(reconcile, apply->names, apply->states, problem);
-	if (!error)
-		error = bank_install(reconcile->kernel, &apply->bank, index, problem);
-	fault_point("apply", 4);
+		error = bank_install(plan->reconcile->kernel, &plan->bank, plan->generation % WEIR_BANKS, problem);
 	return error;
 }
 
-/* Nothing fails from here on. */
-static void apply_take_over(struct apply *apply, struct reconcile *reconcile, struct config *config)
+int reconcile_plan_build(struct reconcile_plan *plan, const struct config *config, const struct model_filter *filter,
+			 struct problem *problem)
 {
+	int error;
+
+	plan->filter = filter;
+	error = plan_model(plan, config ? config : plan->reconcile->config, problem);
+	if (!error)
+		error = compile_build(plan->model, &plan->image, problem);
+	if (error)
+		return error;
+	plan->image->policy.generation = plan->generation;
+	error = plan_write(plan, problem);
+	compile_filter_free(plan->image->filter); /* the largest part, and done with */
+	plan->image->filter = NULL;
+	return error;
+}
+
+/* Takes over what became of the backends while the plan was built. 1: the rings are others now. */
+static int plan_catch_up(struct reconcile_plan *plan)
+{
+	const struct reconcile *reconcile = plan->reconcile;
+	int changed = 0;
+
+	for (uint32_t id = 0; id < WEIR_MAX_BACKENDS; id++) {
+		uint32_t index = model_kinds[MODEL_BACKEND].base + id;
+		bool is_fresh = memcmp(&plan->names[index], &reconcile->names[index], sizeof(*plan->names)) != 0;
+
+		if (is_fresh || !memcmp(&plan->states[id], &reconcile->states[id], sizeof(*plan->states)))
+			continue;
+		plan->states[id] = reconcile->states[id];
+		changed = 1;
+	}
+	return changed;
+}
+
+/* The rings as of now: of the backends' present states, and the successors of those that are live. */
+static int plan_rings(struct reconcile_plan *plan, struct problem *problem)
+{
+	int error = 0;
+
+	if (plan_catch_up(plan)) {
+		error = plan_model(plan, plan->model->config, problem);
+		if (error)
+			return error;
+		error = compile_rings(plan->model, plan->image);
+	}
+	if (!error)
+		error = rings_carry(plan->reconcile, plan->model, plan->image);
+	if (error)
+		return problem_set(problem, error, "the rings could not be made the successors of the live ones: %s",
+				   strerror(-error));
+	plan->routes = rings_routes(plan->image);
+	if (!plan->routes)
+		return problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+	return bank_fill_rings(plan->image, &plan->bank, problem);
+}
+
+/* Nothing fails from here on. */
+static void plan_take_over(struct reconcile_plan *plan, struct config *config)
+{
+	struct reconcile *reconcile = plan->reconcile;
+
 	model_free(reconcile->model);
-	if (reconcile->config != config)
+	if (config) {
 		config_free(reconcile->config);
+		reconcile->config = config;
+	}
 	free(reconcile->routes);
 	free(reconcile->backends);
+	free(reconcile->overrides);
 	bank_view_close(&reconcile->view);
-	reconcile->config = config;
-	reconcile->model = TAKE_PTR(apply->model);
-	reconcile->routes = TAKE_PTR(apply->routes);
-	reconcile->backends = TAKE_PTR(apply->image->backends);
-	reconcile->backends_count = apply->image->backends_count;
-	reconcile->view = apply->bank.view;
+	reconcile->model = TAKE_PTR(plan->model);
+	reconcile->routes = TAKE_PTR(plan->routes);
+	reconcile->backends = TAKE_PTR(plan->image->backends);
+	reconcile->backends_count = plan->image->backends_count;
+	reconcile->overrides = TAKE_PTR(plan->overrides);
+	reconcile->overrides_count = plan->overrides_count;
+	reconcile->view = plan->bank.view;
 	reconcile->rings_behind = false;
-	apply->bank.view = (struct bank_view){};
+	plan->bank.view = (struct bank_view){};
 	state_changed(reconcile);
+}
+
+int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, struct problem *problem)
+{
+	struct reconcile *reconcile = plan->reconcile;
+	int error = plan_rings(plan, problem);
+
+	if (!error)
+		error = ids_write(reconcile, plan->names, plan->states, problem);
+	fault_point("apply", 4);
+	if (error)
+		return error;
+	__atomic_store_n(&reconcile->live->generation, plan->generation, __ATOMIC_SEQ_CST);
+	fault_point("apply", 5);
+	plan_take_over(plan, config);
+	return 0;
 }
 
 int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
 		    struct problem *problem)
 {
-	uint32_t generation = apply_next_generation(reconcile->live->generation);
-	struct apply apply = {};
-	int error = apply_start(&apply, reconcile);
+	struct reconcile_plan *plan = NULL;
+	int error = reconcile_plan_open(reconcile, &plan, problem);
 
-	if (error)
-		problem_set(problem, error, "out of memory");
-	else
-		error = apply_build(&apply, config, filter, generation, problem);
 	if (!error)
-		error = apply_write(&apply, reconcile, generation % WEIR_BANKS, problem);
-	if (!error) {
-		__atomic_store_n(&reconcile->live->generation, generation, __ATOMIC_SEQ_CST);
-		fault_point("apply", 5);
-		apply_take_over(&apply, reconcile, config);
-	}
-	apply_end(&apply);
+		error = reconcile_plan_build(plan, config, filter, problem);
+	if (!error)
+		error = reconcile_plan_commit(plan, config, problem);
+	reconcile_plan_close(plan);
 	return error;
-}
-
-int reconcile_renew_filter(struct reconcile *reconcile, const struct model_filter *filter, struct problem *problem)
-{
-	return reconcile_apply(reconcile, reconcile->config, filter, problem);
 }
 
 /* Compared with what is in the bank: the model is built anew, with the sources of the day, at each change of health. */
@@ -175,18 +269,13 @@ static bool source_moved(const struct reconcile *reconcile, const struct config_
 	       memcmp(&source.bytes, &reconcile->backends[backend->id].source, sizeof(source.bytes)) != 0;
 }
 
-int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem)
+bool reconcile_sources_moved(const struct reconcile *reconcile)
 {
 	const struct model *model = reconcile->model;
-	int error;
 
-	for (size_t i = 0; model && i < model->pools_count; i++) {
-		for (size_t k = 0; k < model->pools[i].backends_count; k++) {
-			if (!source_moved(reconcile, &reconcile->config->pools[i], &model->pools[i].backends[k]))
-				continue;
-			error = reconcile_apply(reconcile, reconcile->config, model->filter, problem);
-			return error ? error : 1;
-		}
-	}
-	return 0;
+	for (size_t i = 0; model && i < model->pools_count; i++)
+		for (size_t k = 0; k < model->pools[i].backends_count; k++)
+			if (source_moved(reconcile, &reconcile->config->pools[i], &model->pools[i].backends[k]))
+				return true;
+	return false;
 }

@@ -226,12 +226,18 @@ static int bank_copy_mapped(int fd, enum kernel_map map, struct bank_rows rows, 
 	return error;
 }
 
+/* Written at the last moment: what is live may still change its rings. */
+static bool bank_is_ring(enum kernel_map map)
+{
+	return map == KERNEL_MAP_rings || map == KERNEL_MAP_slots;
+}
+
 int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem)
 {
 	int error;
 
 	for (int map = 0; map < KERNEL_MAPS; map++) {
-		if (bank->fds[map] < 0)
+		if (bank->fds[map] < 0 || bank_is_ring(map))
 			continue;
 		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), true)
 					    : bank_fill_map(bank->fds[map], map, bank_rows(image, map));
@@ -247,7 +253,7 @@ int bank_check(const struct compile_image *image, const struct bank *bank, struc
 	int error;
 
 	for (int map = 0; map < KERNEL_MAPS; map++) {
-		if (bank->fds[map] < 0)
+		if (bank->fds[map] < 0 || bank_is_ring(map))
 			continue;
 		error = bank_is_mapped(map) ? bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), false)
 					    : bank_check_map(bank->fds[map], map, bank_rows(image, map));
@@ -256,6 +262,22 @@ int bank_check(const struct compile_image *image, const struct bank *bank, struc
 	}
 	error = pages_check(image->filter, bank);
 	return error ? bank_problem(error, KERNEL_MAP_lines, "read back as written", problem) : 0;
+}
+
+int bank_fill_rings(const struct compile_image *image, struct bank *bank, struct problem *problem)
+{
+	for (int map = 0; map < KERNEL_MAPS; map++) {
+		int error;
+
+		if (!bank_is_ring(map))
+			continue;
+		error = bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), true);
+		if (!error)
+			error = bank_copy_mapped(bank->fds[map], map, bank_rows(image, map), false);
+		if (error)
+			return bank_problem(error, map, "filled", problem);
+	}
+	return 0;
 }
 
 int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem)

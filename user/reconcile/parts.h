@@ -58,6 +58,7 @@ struct reconcile {
 	size_t backends_count;
 	struct bank_view view;
 	struct ring_route *routes; /* as model->routes */
+	bool is_planning;	   /* there is a plan */
 	bool rings_behind;	   /* states has a change that the rings have not */
 	bool dirty;		   /* the state file is older than the tables */
 	bool save_failed;	   /* and that was told */
@@ -95,9 +96,11 @@ void pages_free(struct bank *bank);
 
 /* bank.c */
 int bank_create(const struct compile_image *image, struct bank *bank, struct problem *problem);
-/* Writes all of the image, and reads all of it back. */
+/* Writes all of the image but its rings and their slots, and reads all of it back. */
 int bank_fill(const struct compile_image *image, struct bank *bank, struct problem *problem);
 int bank_check(const struct compile_image *image, const struct bank *bank, struct problem *problem);
+/* Writes the rings and their slots, which may be installed already, and reads them back. */
+int bank_fill_rings(const struct compile_image *image, struct bank *bank, struct problem *problem);
 int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem);
 void bank_free(struct bank *bank);
 int bank_view_open(const struct kernel *kernel, unsigned int index, struct bank_view *out, struct problem *problem);
@@ -110,6 +113,10 @@ struct ring_route *rings_routes(const struct compile_image *image); /* NULL: no 
 /* Makes the rings what the states ask for, and the model with them. */
 int rings_refresh(struct reconcile *reconcile, struct problem *problem);
 void rings_settle(struct reconcile *reconcile, uint64_t now_ms);
+
+/* rules.c: overrides (replaced) with another mode for a rule of config. On failure they are as they were. */
+int rules_override(const struct config *config, const char *rule, int mode, struct model_override **overrides,
+		   size_t *count, struct problem *problem);
 
 /* ids.c: what the kernel's tables say about stable ids. */
 int ids_open(struct reconcile *reconcile, struct problem *problem);

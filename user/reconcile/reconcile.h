@@ -30,16 +30,34 @@ extern const char *const reconcile_admin_names[RECONCILE_ADMINS];
 int reconcile_open(struct kernel *kernel, const char *state_directory, struct reconcile **out, struct problem *problem);
 void reconcile_close(struct reconcile *reconcile);
 
-/* Builds the model and the image of config, writes them to the bank that is not live, reads them back and flips.
- * config is taken over on success (freed by reconcile later); untouched on failure. filter (may be NULL: nothing of
- * lists) must stay until the next apply, or renewal of the filter, that succeeds. */
+/*
+ * A generation in the making, in three steps. A plan is opened, committed and closed where everything else here is
+ * called; it may be built on another thread meanwhile, whatever else is called but another plan: there is one at a
+ * time (-EBUSY).
+ *
+ * Build makes the model and the tables of config (NULL: the live one), writes them to the bank that is not live and
+ * reads them back. filter (may be NULL: nothing of lists) and config must stay until the plan is closed, or another is
+ * committed after it.
+ *
+ * Commit makes the rings the successors of those that are live by now, and flips. config is that of the build; it is
+ * taken over on success (freed by reconcile later), untouched on failure.
+ */
+struct reconcile_plan;
+int reconcile_plan_open(struct reconcile *reconcile, struct reconcile_plan **out, struct problem *problem);
+/* Before the build: an operator's override of the mode of a rule of the live configuration, kept across restarts; -1:
+ * as configured. -ENOENT with the name that is near in *problem when no rule has the name. */
+int reconcile_plan_override(struct reconcile_plan *plan, const char *rule, int mode, struct problem *problem);
+int reconcile_plan_build(struct reconcile_plan *plan, const struct config *config, const struct model_filter *filter,
+			 struct problem *problem);
+int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, struct problem *problem);
+void reconcile_plan_close(struct reconcile_plan *plan); /* NULL is fine */
+
+/* All of it at once. */
 int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
 		    struct problem *problem);
-/* The live configuration with another filter, as a new generation. */
-int reconcile_renew_filter(struct reconcile *reconcile, const struct model_filter *filter, struct problem *problem);
-/* For tunnels whose outer source the configuration leaves to the host's routes: asks these again, and makes the same
- * configuration live as a new generation when one is another now. 1: it did, 0: nothing changed, or -errno. */
-int reconcile_renew_sources(struct reconcile *reconcile, struct problem *problem);
+/* For tunnels whose outer source the configuration leaves to the host's routes: asks these again. True: one is another
+ * now, and the same configuration has to be applied again. */
+bool reconcile_sources_moved(const struct reconcile *reconcile);
 const struct config *reconcile_config(const struct reconcile *reconcile); /* NULL before the first apply */
 const struct model *reconcile_model(const struct reconcile *reconcile);	  /* until the next change of any kind */
 uint32_t reconcile_generation(const struct reconcile *reconcile);
@@ -57,10 +75,7 @@ int reconcile_backend_admin(struct reconcile *reconcile, const char *backend, en
 int reconcile_backend_weight(struct reconcile *reconcile, const char *backend, int weight /* -1: configured */,
 			     struct problem *problem);
 
-/* An operator's override of a rule's mode, kept across restarts; -1: as configured. A new generation is live after.
- * -ENOENT with the name that is near in *problem when no rule has the name. */
-int reconcile_rule_mode(struct reconcile *reconcile, const char *rule, int mode, struct problem *problem);
-/* The override, or -1. */
+/* An operator's override of a rule's mode, or -1. */
 int reconcile_rule_override(const struct reconcile *reconcile, const char *rule);
 
 /* Ends transitions that have lasted for the configured time. Call about once a second. now_ms is of a monotonic

@@ -14,9 +14,8 @@ int reconcile_rule_override(const struct reconcile *reconcile, const char *rule)
 	return -1;
 }
 
-static int refuse_name(const struct reconcile *reconcile, const char *name, struct problem *problem)
+static int refuse_name(const struct config_filter *filter, const char *name, struct problem *problem)
 {
-	const struct config_filter *filter = &reconcile->config->filter;
 	const char *near = NULL;
 	unsigned int best = UINT32_MAX;
 
@@ -37,14 +36,15 @@ static int refuse_name(const struct reconcile *reconcile, const char *name, stru
 }
 
 /* The overrides with another mode for the rule. NULL: no memory. */
-static struct model_override *changed(const struct reconcile *reconcile, const char *name, int mode, size_t *count)
+static struct model_override *changed(const struct model_override *before, size_t before_count, const char *name,
+				      int mode, size_t *count)
 {
-	struct model_override *next = calloc(reconcile->overrides_count + 1, sizeof(*next));
+	struct model_override *next = calloc(before_count + 1, sizeof(*next));
 	size_t used = 0;
 
-	for (size_t i = 0; next && i < reconcile->overrides_count; i++)
-		if (strcmp(reconcile->overrides[i].rule, name) != 0)
-			next[used++] = reconcile->overrides[i];
+	for (size_t i = 0; next && i < before_count; i++)
+		if (strcmp(before[i].rule, name) != 0)
+			next[used++] = before[i];
 	if (next && mode >= 0) {
 		snprintf(next[used].rule, sizeof(next[used].rule), "%s", name);
 		next[used++].mode = (enum config_rule_mode)mode;
@@ -53,29 +53,20 @@ static struct model_override *changed(const struct reconcile *reconcile, const c
 	return next;
 }
 
-int reconcile_rule_mode(struct reconcile *reconcile, const char *rule, int mode, struct problem *problem)
+int rules_override(const struct config *config, const char *rule, int mode, struct model_override **overrides,
+		   size_t *count, struct problem *problem)
 {
-	struct model_override *before = reconcile->overrides, *next;
-	size_t before_count = reconcile->overrides_count, count;
+	struct model_override *next;
 	bool exists = false;
-	int error;
 
-	for (size_t i = 0; i < reconcile->config->filter.rules_count && !exists; i++)
-		exists = !strcmp(reconcile->config->filter.rules[i].name, rule);
+	for (size_t i = 0; i < config->filter.rules_count && !exists; i++)
+		exists = !strcmp(config->filter.rules[i].name, rule);
 	if (!exists)
-		return refuse_name(reconcile, rule, problem);
-	next = changed(reconcile, rule, mode, &count);
+		return refuse_name(&config->filter, rule, problem);
+	next = changed(*overrides, *count, rule, mode, count);
 	if (!next)
 		return problem_set(problem, -ENOMEM, "out of memory");
-	reconcile->overrides = next;
-	reconcile->overrides_count = count;
-	error = reconcile_renew_filter(reconcile, reconcile->model->filter, problem);
-	if (error) {
-		reconcile->overrides = before;
-		reconcile->overrides_count = before_count;
-		free(next);
-		return error;
-	}
-	free(before);
+	free(*overrides);
+	*overrides = next;
 	return 0;
 }

@@ -100,6 +100,26 @@ static uint64_t hash_source(const struct config_set *set)
 	return hash;
 }
 
+int sets_clone(const struct sets *sets, struct sets **out)
+{
+	struct sets *clone = calloc(1, sizeof(*clone));
+	struct list *lists = calloc(sets->count ?: 1, sizeof(*lists));
+
+	if (!clone || !lists) {
+		free(clone);
+		free(lists);
+		return -ENOMEM;
+	}
+	*clone = *sets;
+	clone->lists = lists;
+	for (size_t i = 0; i < sets->count; i++) {
+		lists[i] = sets->lists[i];
+		prefixes_share(lists[i].state.good);
+	}
+	*out = clone;
+	return 0;
+}
+
 static struct list *find_list(const struct sets *sets, const struct config_set *set)
 {
 	uint64_t source = hash_source(set);
@@ -385,6 +405,33 @@ static void forget_unwanted(struct sets *sets, const struct config *config)
 	sets->count = kept;
 }
 
+/* The list of a set that is followed, or NULL. */
+static struct list *followed(const struct sets *sets, const struct config_set *set)
+{
+	struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
+
+	return list && list->state.good ? list : NULL;
+}
+
+static bool is_due(const struct list *list, const struct config_set *set, uint64_t now_ms)
+{
+	return !list->looked_ms || now_ms - list->looked_ms >= set->refresh_ms;
+}
+
+bool sets_due(const struct sets *sets, const struct config *config, uint64_t now_ms)
+{
+	size_t wanted = 0;
+
+	for (size_t i = 0; i < config->sets_count; i++) {
+		const struct list *list = followed(sets, &config->sets[i]);
+
+		if (list && is_due(list, &config->sets[i], now_ms))
+			return true;
+		wanted += find_list(sets, &config->sets[i]) != NULL;
+	}
+	return wanted != sets->count;
+}
+
 int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms, sets_warn *warn, void *arg)
 {
 	const struct teller to = {warn, arg};
@@ -394,15 +441,18 @@ int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
 		struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
-		struct problem problem = {};
+}
 
-		if (!list || !list->state.good)
+		struct list *list = followed(sets, set);
+		struct problem problem = {};
+		bool is_first;
+
+		if (!list || !is_due(list, set, now_ms))
 			continue;
-		if (!list->looked_ms)
-			list->looked_ms = now_ms;
-		if (now_ms - list->looked_ms < set->refresh_ms)
-			continue;
+		is_first = !list->looked_ms; /* it was read a moment ago */
 		list->looked_ms = now_ms;
+		if (is_first)
+			continue;
 		changed |= look(sets, set, list, false, &to, &problem) > 0;
 	}
 	return changed;

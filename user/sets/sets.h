@@ -25,6 +25,9 @@ void sets_contents_clear(struct sets_contents *contents);
  */
 int sets_open(const char *directory, struct sets **out);
 void sets_close(struct sets *sets);
+/* What is known, once more, to be read on another thread while the first is asked: it shares what is in the sets. The
+ * caller closes *out, or what it was made from in its place. 0 or -ENOMEM. */
+int sets_clone(const struct sets *sets, struct sets **out);
 
 /* Says what a person should know, one sentence a call. */
 typedef void sets_warn(void *arg, const char *sentence);
@@ -47,6 +50,9 @@ struct sets_filter {
 int sets_filter_open(struct sets *sets, const struct config *config, struct sets_filter **out, sets_warn *warn,
 		     void *arg, struct problem *problem);
 void sets_filter_close(struct sets_filter *filter);
+
+/* Whether sets_refresh would look at a file, or at what to forget. */
+bool sets_due(const struct sets *sets, const struct config *config, uint64_t now_ms);
 
 /* Looks at the files that are due by their refresh time, and forgets what the live configuration, which config must be,
  * does not name. 1: at least one of the contents is another now, 0: none is. Each
