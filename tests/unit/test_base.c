@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +93,39 @@ static void prefix_text_parsed_and_formatted(void **state)
 		else
 			assert_int_equal(prefix.length, 99);
 	}
+}
+
+/* Nearly addresses, by chance: what inet_pton takes is taken, and nothing else. */
+static void prefix_of_an_ipv4_address_is_what_inet_pton_takes(void **state)
+{
+	static const char *const bytes[] = {"0",   "1",	  "9",	 "10",	"99", "100", "199", "249",
+					    "255", "256", "260", "999", "00", "01",  "010", "1000",
+					    "",	   "a",	  " 1",	 "1 ",	"-1", "+1",  ":",   "/"};
+	unsigned int taken = 0, seed = 7;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		unsigned int parts = rand_r(&seed) % 8 ? 4 : rand_r(&seed) % 6;
+		struct prefix prefix = {};
+		struct in_addr expected;
+		char text[64] = "";
+
+		for (unsigned int k = 0; k < parts; k++) {
+			unsigned int few = rand_r(&seed) % 4 ? 9 : ARRAY_SIZE(bytes);
+
+			strcat(text, k ? "." : "");
+			strcat(text, bytes[rand_r(&seed) % few]);
+		}
+		if (inet_pton(AF_INET, text, &expected) == 1) {
+			assert_int_equal(prefix_parse(text, &prefix), 0);
+			assert_int_equal(prefix.addr.bytes.word[0], expected.s_addr);
+			assert_int_equal(prefix.length, 32);
+			taken++;
+		} else if (!strchr(text, ':')) {
+			assert_int_equal(prefix_parse(text, &prefix), -EINVAL);
+		}
+	}
+	assert_in_range(taken, 50000, 190000);
 }
 
 static void prefix_covers_only_its_own_family_and_range(void **state)
@@ -383,6 +417,7 @@ int main(void)
 		cmocka_unit_test(addr_text_parsed_and_formatted_is_canonical),
 		cmocka_unit_test(addr_nonsense_is_refused_and_leaves_the_output),
 		cmocka_unit_test(prefix_text_parsed_and_formatted),
+		cmocka_unit_test(prefix_of_an_ipv4_address_is_what_inet_pton_takes),
 		cmocka_unit_test(prefix_covers_only_its_own_family_and_range),
 		cmocka_unit_test(addr_compare_is_a_total_order),
 		cmocka_unit_test(addr_source_towards_loopback_is_loopback),

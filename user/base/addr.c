@@ -48,6 +48,41 @@ static int length_parse(const char *text, uint8_t max, uint8_t *out)
 	return 0;
 }
 
+/* One byte of an IPv4 address, as inet_pton takes it: one to three digits without leading zeros. NULL: it is none. */
+static const char *byte_parse(const char *text, uint32_t *value)
+{
+	uint32_t number = (unsigned char)*text - '0';
+
+	if (number > 9)
+		return NULL;
+	for (text++; *text >= '0' && *text <= '9'; text++) {
+		number = number * 10 + (unsigned char)*text - '0';
+		if (number > 255 || number < 10)
+			return NULL;
+	}
+	*value = *value << 8 | number;
+	return text;
+}
+
+/* What nearly every entry of a list is, in a tenth of the time: false when it is anything but an IPv4 prefix. */
+static bool prefix_parse4(const char *text, struct prefix *out, bool *host_bits)
+{
+	uint32_t address = 0, mask;
+	uint8_t length = 32;
+
+	for (int i = 0; i < 4; i++) {
+		text = byte_parse(text, &address);
+		if (!text || (i < 3 && *text++ != '.'))
+			return false;
+	}
+	if (*text && (*text != '/' || length_parse(text + 1, length, &length)))
+		return false;
+	mask = (uint32_t)(0xffffffff00000000ull >> length);
+	*host_bits = address & ~mask;
+	*out = (struct prefix){.addr = {.family = WEIR_IPV4, .bytes.word[0] = htonl(address & mask)}, .length = length};
+	return true;
+}
+
 int prefix_parse(const char *text, struct prefix *out)
 {
 	char copy[ADDR_TEXT_MAX];
@@ -55,6 +90,8 @@ int prefix_parse(const char *text, struct prefix *out)
 	bool host_bits = false;
 	char *slash;
 
+	if (prefix_parse4(text, out, &host_bits))
+		return host_bits ? -ERANGE : 0;
 	if (strlen(text) >= sizeof(copy))
 		return -EINVAL;
 	strcpy(copy, text);

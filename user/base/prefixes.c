@@ -286,6 +286,7 @@ int prefixes_finish(struct prefixes_builder *builder, struct prefixes **out)
 	counted->prefixes.v6_count = join6(builder->v6, builder->v6_count);
 	counted->prefixes.v4 = shrink(builder->v4, counted->prefixes.v4_count, sizeof(*builder->v4));
 	counted->prefixes.v6 = shrink(builder->v6, counted->prefixes.v6_count, sizeof(*builder->v6));
+	prefixes_measure(&counted->prefixes);
 	*builder = (struct prefixes_builder){0};
 	*out = &counted->prefixes;
 	counted = NULL;

@@ -27,6 +27,8 @@ struct prefixes {
 	size_t v4_count;
 	const struct prefix6 *v6;
 	size_t v6_count;
+	size_t v4_written;     /* prefixes that the ranges are made of */
+	uint64_t v4_addresses; /* in them */
 	size_t given; /* entries that it was built from, duplicates counted; sets that differ in this alone are equal */
 };
 

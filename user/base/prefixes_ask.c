@@ -111,22 +111,24 @@ static size_t count4(const struct range4 *range)
 	return count;
 }
 
+void prefixes_measure(struct prefixes *prefixes)
+{
+	prefixes->v4_written = 0;
+	prefixes->v4_addresses = 0;
+	for (size_t i = 0; i < prefixes->v4_count; i++) {
+		prefixes->v4_written += count4(&prefixes->v4[i]);
+		prefixes->v4_addresses += (uint64_t)prefixes->v4[i].last - prefixes->v4[i].first + 1;
+	}
+}
+
 size_t prefixes_count(const struct prefixes *prefixes)
 {
-	size_t count = prefixes->v6_count;
-
-	for (size_t i = 0; i < prefixes->v4_count; i++)
-		count += count4(&prefixes->v4[i]);
-	return count;
+	return prefixes->v4_written + prefixes->v6_count;
 }
 
 double prefixes_addresses4(const struct prefixes *prefixes)
 {
-	double sum = 0;
-
-	for (size_t i = 0; i < prefixes->v4_count; i++)
-		sum += (double)prefixes->v4[i].last - prefixes->v4[i].first + 1;
-	return sum;
+	return (double)prefixes->v4_addresses;
 }
 
 double prefixes_addresses6(const struct prefixes *prefixes)

@@ -42,4 +42,7 @@ static inline bool covers6(const struct prefix6 *outer, const struct prefix6 *in
 	return outer->length <= inner->length && (!outer->length || !(differing >> (128 - outer->length)));
 }
 
+/* Counts what v4 holds, once, at the end of a build: everybody asks for it, the controller's loop too. */
+void prefixes_measure(struct prefixes *prefixes);
+
 #endif
