@@ -303,6 +303,6 @@ int change_make(struct change *change, struct problem *problem)
 void changes_stop(struct controller *controller)
 {
 	controller->is_stopping = true;
-	while (controller->changes)
+	while (controller->changes || controller->saving)
 		uv_run(&controller->loop, UV_RUN_ONCE);
 }

@@ -62,7 +62,8 @@ void change_queue(struct change *change);
 int change_make(struct change *change, struct problem *problem);
 /* One that was not queued. */
 void change_free(struct change *change);
-/* Waits for the change under way, which does not become live any more, and gives those behind it up. */
+/* Waits for what is under way on other threads: a change does not become live any more, those behind it are given up.
+ */
 void changes_stop(struct controller *controller);
 
 #endif

@@ -15,6 +15,7 @@
 #include <limits.h>
 
 struct change; /* change.h */
+struct saving; /* saving.c */
 
 struct controller_interface {
 	char name[16];
@@ -43,6 +44,7 @@ struct controller {
 	struct sets_filter *filter; /* of the live generation */
 	struct change *changes;	    /* the first one is under way */
 	bool is_stopping;
+	struct saving *saving;	  /* of the state file, under way */
 	uint64_t filter_retry_ms; /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
 	struct loop_http *http;
 	struct control_server *control;
@@ -91,6 +93,10 @@ bool filter_interfaces_moved(const struct controller *controller);
  * could not be made live. */
 bool filter_is_behind(const struct sets_filter *filter, const struct sets *sets, const struct config *config);
 
+/* saving.c: writes the state file on another thread when it has to be and would take long here. To be called every
+ * second. */
+void saving_keep(struct controller *controller);
+
 /* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
  * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */
 void interfaces_set(struct controller *controller, const struct config *config, bool at_start, json_t *warnings);
@@ -129,7 +135,6 @@ int points_collect(void *arg, struct telemetry_points *points);
 /* status.c */
 json_t *status_json(const struct controller *controller);
 json_t *status_backends_json(const struct controller *controller);
-uint64_t status_bans_count(const struct controller *controller, uint32_t list);
 /* Why the newest version of a set's list is not in use; empty: it is, or the set is written in the configuration. */
 const char *status_set_problem(const struct controller *controller, size_t set);
 

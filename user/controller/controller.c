@@ -23,6 +23,7 @@ static void on_tick(uv_timer_t *timer)
 	reconcile_tick(controller->reconcile, (uint64_t)(clock_read_ns(CLOCK_MONOTONIC) / NS_PER_MS));
 	if (++controller->ticks % INTERFACES_EVERY == 0)
 		interfaces_check(controller);
+	saving_keep(controller);
 	filter_keep(controller);
 	if (controller->ticks % ROUTES_EVERY == 0) {
 		filter_keep_sources(controller);

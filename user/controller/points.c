@@ -280,7 +280,8 @@ static int add_bans(const struct controller *controller, struct telemetry_points
 	} lists[] = {{"deny", WEIR_BAN_DENY}, {"allow", WEIR_BAN_ALLOW}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		struct telemetry_point *point = add(points, &metric, status_bans_count(controller, lists[i].list));
+		struct telemetry_point *point =
+			add(points, &metric, reconcile_ban_count(controller->reconcile, lists[i].list));
 
 		if (!point)
 			return -ENOMEM;

@@ -107,20 +107,6 @@ json_t *status_backends_json(const struct controller *controller)
 	return rows;
 }
 
-static void count_ban(void *arg, const struct reconcile_ban *ban)
-{
-	(void)ban;
-	++*(uint64_t *)arg;
-}
-
-uint64_t status_bans_count(const struct controller *controller, uint32_t list)
-{
-	uint64_t count = 0;
-
-	reconcile_ban_each(controller->reconcile, list, count_ban, &count);
-	return count;
-}
-
 const char *status_set_problem(const struct controller *controller, size_t set)
 {
 	const struct config_set *config = &reconcile_config(controller->reconcile)->sets[set];
@@ -188,8 +174,9 @@ json_t *status_json(const struct controller *controller)
 	json_object_set_new(status, "backends", status_backends_json(controller));
 	json_object_set_new(status, "filter", filter_json(controller));
 	json_object_set_new(status, "bans",
-			    json_pack("{s:I, s:I}", "deny", (json_int_t)status_bans_count(controller, WEIR_BAN_DENY),
-				      "allow", (json_int_t)status_bans_count(controller, WEIR_BAN_ALLOW)));
+			    json_pack("{s:I, s:I}", "deny",
+				      (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_DENY), "allow",
+				      (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_ALLOW)));
 	json_object_set_new(status, "collector", exporters_json(controller));
 	return status;
 }

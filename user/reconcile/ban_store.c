@@ -36,14 +36,51 @@ struct ban *ban_store_find(const struct ban_store *store, const struct prefix *p
 	return NULL;
 }
 
-static void ban_store_append(struct ban_store *store, struct ban *ban)
+/* The first from `from` on that is not before the entry. */
+static size_t ban_store_place(const struct ban_store *store, size_t from, const struct ban *ban)
+{
+	size_t low = from, high = store->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ban_compare(store->bans[middle], ban) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Counts an entry that comes (change 1) or goes (-1) between two others, which may be NULL. */
+static void ban_store_count(struct ban_store *store, const struct ban *before, const struct ban *ban,
+			    const struct ban *after, int change)
 {
 	int family = ban->prefix.addr.family == WEIR_IPV6;
 
-	if (!store->count || !ban_same_prefix(store->bans[store->count - 1], ban))
-		store->prefixes[family]++;
-	store->lengths[family][ban->prefix.length]++;
-	store->bans[store->count++] = ban;
+	if (!(before && ban_same_prefix(before, ban)) && !(after && ban_same_prefix(after, ban)))
+		store->prefixes[family] += (size_t)change;
+	store->lengths[family][ban->prefix.length] += (uint32_t)change;
+	store->lists[ban->list] += (size_t)change;
+}
+
+static const struct ban *ban_store_last(const struct ban_store *store)
+{
+	return store->count ? store->bans[store->count - 1] : NULL;
+}
+
+static const struct ban *ban_store_at(const struct ban_store *store, size_t index)
+{
+	return index < store->count ? store->bans[index] : NULL;
+}
+
+/* Entries from `from` up to `to` of the other store, which are not looked at. */
+static void ban_store_carry(struct ban_store *store, const struct ban_store *other, size_t from, size_t to)
+{
+	if (from == to)
+		return;
+	memcpy(store->bans + store->count, other->bans + from, (to - from) * sizeof(*store->bans));
+	store->count += to - from;
 }
 
 /* Equals stay in the order in which they came: their addresses lie in one array. */
@@ -74,7 +111,7 @@ static int ban_copy_sorted(const struct ban *bans, size_t count, struct ban_stor
 		copy = malloc(sizeof(*copy));
 		if (copy) {
 			*copy = *order[i];
-			ban_store_append(out, copy);
+			out->bans[out->count++] = copy;
 		} else {
 			error = -ENOMEM;
 		}
@@ -83,27 +120,35 @@ static int ban_copy_sorted(const struct ban *bans, size_t count, struct ban_stor
 	return error;
 }
 
+/* A large store is copied without a look at its entries, so that one more takes no longer than finding its place. */
 int ban_store_with(const struct ban_store *store, const struct ban *add, size_t count, struct ban_store *out)
 {
-	struct ban_store fresh = {.bans = calloc(count ?: 1, sizeof(*fresh.bans))};
-	struct ban_store merged = {.bans = calloc(store->count + count ?: 1, sizeof(*merged.bans))};
-	int error = fresh.bans && merged.bans ? ban_copy_sorted(add, count, &fresh) : -ENOMEM;
-	size_t old = 0, new = 0;
+	struct ban_store fresh = {.bans = calloc(count ?: 1, sizeof(*fresh.bans))}, merged = *store;
+	int error;
+	size_t old = 0;
 
+	merged.bans = calloc(store->count + count ?: 1, sizeof(*merged.bans));
+	merged.count = 0;
+	error = fresh.bans && merged.bans ? ban_copy_sorted(add, count, &fresh) : -ENOMEM;
 	if (error) {
-		ban_store_drop(&fresh, NULL);
+		ban_store_drop(&fresh, NULL, NULL);
 		free(merged.bans);
 		return error;
 	}
-	while (old < store->count || new < fresh.count) {
-		int order = old == store->count	 ? 1
-			    : new == fresh.count ? -1
-						 : ban_compare(store->bans[old], fresh.bans[new]);
+	for (size_t i = 0; i < fresh.count; i++) {
+		struct ban *ban = fresh.bans[i];
+		size_t place = ban_store_place(store, old, ban);
+		const struct ban *next = ban_store_at(store, place);
 
-		ban_store_append(&merged, order < 0 ? store->bans[old] : fresh.bans[new]);
-		old += order <= 0;
-		new += order >= 0;
+		ban_store_carry(&merged, store, old, place);
+		old = place;
+		if (next && ban_compare(next, ban) == 0)
+			old++;
+		else
+			ban_store_count(&merged, ban_store_last(&merged), ban, next, 1);
+		merged.bans[merged.count++] = ban;
 	}
+	ban_store_carry(&merged, store, old, store->count);
 	free(fresh.bans);
 	*out = merged;
 	return 0;
@@ -112,30 +157,63 @@ int ban_store_with(const struct ban_store *store, const struct ban *add, size_t 
 int ban_store_without(const struct ban_store *store, bool (*leave)(void *arg, const struct ban *ban), void *arg,
 		      struct ban_store *out)
 {
-	struct ban_store rest = {.bans = calloc(store->count ?: 1, sizeof(*rest.bans))};
+	struct ban_store rest = *store;
 
+	rest.bans = calloc(store->count ?: 1, sizeof(*rest.bans));
+	rest.count = 0;
 	if (!rest.bans)
 		return -ENOMEM;
 	for (size_t i = 0; i < store->count; i++) {
-		if (!leave(arg, store->bans[i]))
-			ban_store_append(&rest, store->bans[i]);
+		struct ban *ban = store->bans[i];
+
+		if (leave(arg, ban))
+			ban_store_count(&rest, ban_store_last(&rest), ban, ban_store_at(store, i + 1), -1);
+		else
+			rest.bans[rest.count++] = ban;
 	}
 	*out = rest;
 	return 0;
 }
 
-void ban_store_drop(struct ban_store *store, const struct ban_store *keep)
+static void ban_drop(struct ban *ban, struct ban **retired)
 {
-	size_t next = 0;
+	if (!retired) {
+		free(ban);
+		return;
+	}
+	ban->retired = *retired;
+	*retired = ban;
+}
 
-	for (size_t i = 0; i < store->count; i++) {
-		struct ban *ban = store->bans[i];
+/* Both are sorted; what they share is told by the pointers alone. */
+void ban_store_drop(struct ban_store *store, const struct ban_store *keep, struct ban **retired)
+{
+	size_t next = 0, kept = keep ? keep->count : 0;
 
-		while (keep && next < keep->count && ban_compare(keep->bans[next], ban) < 0)
+	for (size_t i = 0; i < store->count;) {
+		int order = -1;
+
+		if (next < kept && store->bans[i] == keep->bans[next]) {
+			i++;
 			next++;
-		if (!keep || next == keep->count || keep->bans[next] != ban)
-			free(ban);
+			continue;
+		}
+		if (next < kept)
+			order = ban_compare(store->bans[i], keep->bans[next]);
+		if (order <= 0)
+			ban_drop(store->bans[i++], retired);
+		next += order >= 0;
 	}
 	free(store->bans);
 	*store = (struct ban_store){};
+}
+
+void ban_retired_free(struct ban *retired)
+{
+	while (retired) {
+		struct ban *next = retired->retired;
+
+		free(retired);
+		retired = next;
+	}
 }

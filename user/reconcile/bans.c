@@ -49,6 +49,11 @@ static struct prefix ban_prefix(enum kernel_map map, const union ban_key *key)
 	return prefix;
 }
 
+size_t reconcile_ban_count(const struct reconcile *reconcile, uint32_t list)
+{
+	return reconcile->bans.lists[list];
+}
+
 /* The wall clock can be set, the kernel's cannot: an end is a duration from now on. */
 static uint64_t ban_end_from_wall(int64_t until_s)
 {
@@ -64,7 +69,7 @@ static uint64_t ban_end_from_wall(int64_t until_s)
 }
 
 /* To the nearest second, so that an end does not creep from one conversion to the next. */
-static int64_t ban_end_to_wall(uint64_t until_ns)
+int64_t ban_end_to_wall(uint64_t until_ns)
 {
 	int64_t real_ns = clock_read_ns(CLOCK_REALTIME), left_ns;
 
@@ -123,6 +128,20 @@ static void bans_find_next_end(struct reconcile *reconcile)
 	}
 }
 
+/* An end that is not there any more is found when it would have come. */
+static void bans_note_ends(struct reconcile *reconcile, const struct prefix *touched, size_t count)
+{
+	static const uint32_t lists[] = {WEIR_BAN_DENY, WEIR_BAN_ALLOW};
+
+	for (size_t i = 0; i < count * ARRAY_SIZE(lists); i++) {
+		const struct ban *ban =
+			ban_store_find(&reconcile->bans, &touched[i / ARRAY_SIZE(lists)], lists[i % ARRAY_SIZE(lists)]);
+
+		if (ban && ban->until_ns && (!reconcile->next_end_ns || ban->until_ns < reconcile->next_end_ns))
+			reconcile->next_end_ns = ban->until_ns;
+	}
+}
+
 static int bans_check_room(const struct ban_store *store, struct problem *problem)
 {
 	static const char *const families[] = {"IPv4", "IPv6"};
@@ -165,15 +184,15 @@ static int bans_take_over(struct reconcile *reconcile, struct ban_store *next, c
 		for (size_t i = 0; i < done; i++)
 			ban_sync(reconcile, &reconcile->bans, &touched[i]);
 		ban_sync_lengths(reconcile, &reconcile->bans, NULL);
-		ban_store_drop(next, &reconcile->bans);
+		ban_store_drop(next, &reconcile->bans, NULL);
 		return problem_set(problem, error, "the kernel refused a live entry, and none was changed: %s",
 				   strerror(-error));
 	}
 	/* A bit too many costs a probe a packet and is mended by the next change. */
 	ban_sync_lengths(reconcile, next, NULL);
-	ban_store_drop(&reconcile->bans, next);
+	ban_store_drop(&reconcile->bans, next, reconcile->is_saving ? &reconcile->retired : NULL);
 	reconcile->bans = *next;
-	bans_find_next_end(reconcile);
+	bans_note_ends(reconcile, touched, count);
 	state_changed(reconcile);
 	return 0;
 }
@@ -239,7 +258,7 @@ int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *b
 		return problem_set(problem, -ENOMEM, "out of memory; no entry was added");
 	error = bans_check_room(&next, problem);
 	if (error) {
-		ban_store_drop(&next, &reconcile->bans);
+		ban_store_drop(&next, &reconcile->bans, NULL);
 		return error;
 	}
 	return bans_take_over(reconcile, &next, touched, count, problem);
@@ -343,8 +362,10 @@ void bans_expire(struct reconcile *reconcile)
 		problem_set(&problem, error, "out of memory");
 	else
 		error = bans_take_over(reconcile, &next, prefixes, ended.count, &problem);
-	if (!error)
+	if (!error) {
+		bans_find_next_end(reconcile);
 		return;
+	}
 	reconcile->next_end_ns = ended.now_ns + BANS_RETRY_S * NS_PER_S;
 	log_warning("live entries that have ended were not removed (%s); they have no effect, and removing them is "
 		    "tried again in %d s",

@@ -150,7 +150,7 @@ void reconcile_close(struct reconcile *reconcile)
 	if (!reconcile)
 		return;
 	state_save(reconcile);
-	ban_store_drop(&reconcile->bans, NULL);
+	ban_store_drop(&reconcile->bans, NULL, NULL);
 	bank_view_close(&reconcile->view);
 	kernel_map_munmap(reconcile->live, sizeof(*reconcile->live));
 	model_free(reconcile->model);
@@ -188,5 +188,5 @@ void reconcile_tick(struct reconcile *reconcile, uint64_t now_ms)
 	open_heartbeat(reconcile);
 	rings_settle(reconcile, now_ms);
 	bans_expire(reconcile);
-	state_save(reconcile);
+	state_catch_up(reconcile);
 }

@@ -13,14 +13,16 @@ struct ban {
 	int64_t added_s;   /* CLOCK_REALTIME */
 	uint64_t until_ns; /* CLOCK_MONOTONIC; 0: no end */
 	char note[128];
+	struct ban *retired; /* of those that are not in force any more while somebody still reads them: the next */
 };
 
 /* Live entries, sorted by prefix and list; the entries are shared between a store and its successor. */
 struct ban_store {
 	struct ban **bans;
 	size_t count;
-	size_t prefixes[2];	  /* distinct ones, of IPv4 and of IPv6 */
-	uint32_t lengths[2][129]; /* entries of each prefix length */
+	size_t lists[1 + WEIR_BAN_ALLOW]; /* entries, by list */
+	size_t prefixes[2];		  /* distinct ones, of IPv4 and of IPv6 */
+	uint32_t lengths[2][129];	  /* entries of each prefix length */
 };
 
 /* The part of the live bank that changes within a generation, mapped. */
@@ -61,7 +63,9 @@ struct reconcile {
 	bool is_planning;	   /* there is a plan */
 	bool rings_behind;	   /* states has a change that the rings have not */
 	bool dirty;		   /* the state file is older than the tables */
-	bool save_failed;	   /* and that was told */
+	bool is_saving;		   /* it is being written: entries that go are retired */
+	struct ban *retired;
+	bool save_failed; /* and that was told */
 };
 
 /* ban_store.c: the sorted store. A successor shares entries: after it took over (or was given up) the other one is
@@ -72,12 +76,15 @@ struct ban *ban_store_find(const struct ban_store *store, const struct prefix *p
 int ban_store_with(const struct ban_store *store, const struct ban *add, size_t count, struct ban_store *out);
 int ban_store_without(const struct ban_store *store, bool (*leave)(void *arg, const struct ban *ban), void *arg,
 		      struct ban_store *out);
-/* Frees the store and those of its entries that keep (may be NULL) does not share. */
-void ban_store_drop(struct ban_store *store, const struct ban_store *keep);
+/* Frees the store and those of its entries that keep (may be NULL) does not share; with retired they are put in front
+ * of *retired instead, for ban_retired_free. */
+void ban_store_drop(struct ban_store *store, const struct ban_store *keep, struct ban **retired);
+void ban_retired_free(struct ban *retired);
 
 /* bans.c */
 int bans_open(struct reconcile *reconcile, struct problem *problem); /* from the kernel's tables */
 void bans_expire(struct reconcile *reconcile);
+int64_t ban_end_to_wall(uint64_t until_ns); /* 0: no end */
 
 /* bank.c: the inner maps of one generation. */
 struct bank {
@@ -126,7 +133,9 @@ int ids_write(struct reconcile *reconcile, const struct weir_name *names, const 
 /* The ids that either bank uses: true at index WEIR_NAMES_* + id. NULL: no memory, or not readable. */
 bool *ids_in_use(const struct kernel *kernel);
 
-/* state.c: the state file. */
+/* state.c: the state file, read. */
+#define STATE_VERSION 1
+extern const char *const state_list_names[1 + WEIR_BAN_ALLOW];
 struct state_backend {
 	char name[WEIR_NAME_MAX];
 	struct weir_backend_state state;
@@ -142,8 +151,13 @@ struct state {
 /* What the file says; nothing when there is none, or when it is damaged (then it is kept aside, and told). */
 int state_load(const char *path, struct state *out, struct problem *problem);
 void state_free(struct state *state);
-/* Marks the file as old. It is written here when that is quick, else by the next tick. */
+
+/* save.c: the state file, written. */
+/* Marks the file as old. It is written here when that is quick, else reconcile_save_open has something to do. */
 void state_changed(struct reconcile *reconcile);
+/* The same without a change: for what could not be written before. */
+void state_catch_up(struct reconcile *reconcile);
+/* However long it takes. */
 void state_save(struct reconcile *reconcile);
 
 #endif

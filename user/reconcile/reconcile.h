@@ -82,6 +82,15 @@ int reconcile_rule_override(const struct reconcile *reconcile, const char *rule)
  * clock. Also writes the heartbeat and deletes bans that have ended. */
 void reconcile_tick(struct reconcile *reconcile, uint64_t now_ms);
 
+/*
+ * The state file with very many live entries takes a second to write: opened and closed where everything else here is
+ * called, written on any thread meanwhile. NULL: nothing is to be done. With few entries a change writes it at once.
+ */
+struct reconcile_save;
+struct reconcile_save *reconcile_save_open(struct reconcile *reconcile);
+void reconcile_save_write(struct reconcile_save *save);
+void reconcile_save_close(struct reconcile_save *save); /* before reconcile_close */
+
 /* Live entries. until_s: CLOCK_REALTIME seconds, 0: no end. list is WEIR_BAN_DENY or WEIR_BAN_ALLOW. Adding what
  * is there replaces its end and note. -ENOSPC names the limit. Deleting what is not there: -ENOENT. Many at once:
  * all or nothing. Notes and times are kept in the state file across restarts. */
@@ -95,6 +104,7 @@ int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *b
 		      struct problem *problem);
 int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struct prefix *prefixes, size_t count,
 			 struct problem *problem);
+size_t reconcile_ban_count(const struct reconcile *reconcile, uint32_t list);
 /* In the order of prefix_compare. */
 void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
 			void (*each)(void *arg, const struct reconcile_ban *ban), void *arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The state file: what a reboot must not lose (live entries, overrides, health) and what the kernel cannot hold. */
+/* The state file, read: what a reboot must not lose (live entries, overrides, health) and what the kernel cannot hold.
+ */
 #include "parts.h"
 #include "../base/file.h"
 #include "../base/log.h"
@@ -8,11 +9,9 @@
 #include <jansson.h>
 #include <string.h>
 
-#define STATE_VERSION	1
 #define STATE_MAX_BYTES (256u << 20)
-#define STATE_QUICK	4096 /* live entries that are written within milliseconds */
 
-static const char *const list_names[] = {[WEIR_BAN_DENY] = "deny", [WEIR_BAN_ALLOW] = "allow"};
+const char *const state_list_names[] = {[WEIR_BAN_DENY] = "deny", [WEIR_BAN_ALLOW] = "allow"};
 
 static int state_word(const char *word, const char *const *words, size_t count)
 {
@@ -32,7 +31,7 @@ static bool state_read_ban(json_t *from, struct reconcile_ban *ban)
 	if (json_unpack(from, "{s:s, s:s, s:I, s:I, s:s}", "prefix", &prefix, "list", &list, "added", &added_s, "until",
 			&until_s, "note", &note))
 		return false;
-	list_index = state_word(list, list_names, ARRAY_SIZE(list_names));
+	list_index = state_word(list, state_list_names, ARRAY_SIZE(state_list_names));
 	if (list_index < 0 || prefix_parse(prefix, &ban->prefix) || strlen(note) >= sizeof(ban->note))
 		return false;
 	ban->list = (uint32_t)list_index;
@@ -167,94 +166,4 @@ void state_free(struct state *state)
 	free(state->backends);
 	free(state->rules);
 	*state = (struct state){};
-}
-
-/* A failed append leaves an array short, and the document is then not written. */
-struct state_writer {
-	json_t *array;
-	bool failed;
-};
-
-static void state_append(struct state_writer *writer, json_t *value)
-{
-	if (json_array_append_new(writer->array, value))
-		writer->failed = true;
-}
-
-static void state_write_ban(void *arg, const struct reconcile_ban *ban)
-{
-	char prefix[ADDR_TEXT_MAX];
-
-	state_append(arg, json_pack("{s:s, s:s, s:I, s:I, s:s}", "prefix", prefix_format(&ban->prefix, prefix), "list",
-				    list_names[ban->list], "added", (json_int_t)ban->added_s, "until",
-				    (json_int_t)ban->until_s, "note", ban->note));
-}
-
-static void state_write_backends(const struct reconcile *reconcile, struct state_writer *writer)
-{
-	for (uint32_t id = 1; id < WEIR_MAX_BACKENDS; id++) {
-		const char *name = model_registry_name(&reconcile->registry, MODEL_BACKEND, id);
-		const struct weir_backend_state *state = &reconcile->states[id];
-
-		if (!name || (!state->health && !state->admin && !state->weight) ||
-		    state->health >= RECONCILE_HEALTHS || state->admin >= RECONCILE_ADMINS)
-			continue;
-		state_append(writer, json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", name, "health",
-					       reconcile_health_names[state->health], "admin",
-					       reconcile_admin_names[state->admin], "weight", (int)state->weight - 1,
-					       "since_ns", (json_int_t)state->since_ns));
-	}
-}
-
-static void state_write_rules(const struct reconcile *reconcile, struct state_writer *writer)
-{
-	static const char *const modes[] = CONFIG_RULE_MODE_NAMES;
-
-	for (size_t i = 0; i < reconcile->overrides_count; i++)
-		state_append(writer, json_pack("{s:s, s:s}", "name", reconcile->overrides[i].rule, "mode",
-					       modes[reconcile->overrides[i].mode]));
-}
-
-static int state_write(const struct reconcile *reconcile)
-{
-	struct state_writer bans = {.array = json_array()}, backends = {.array = json_array()};
-	struct state_writer rules = {.array = json_array()};
-	AUTO_FREE char *text = NULL;
-	json_t *root;
-
-	reconcile_ban_each(reconcile, WEIR_BAN_DENY, state_write_ban, &bans);
-	reconcile_ban_each(reconcile, WEIR_BAN_ALLOW, state_write_ban, &bans);
-	state_write_backends(reconcile, &backends);
-	state_write_rules(reconcile, &rules);
-	root = json_pack("{s:i, s:o, s:o, s:o}", "version", STATE_VERSION, "bans", bans.array, "backends",
-			 backends.array, "rules", rules.array);
-	if (root && !bans.failed && !backends.failed && !rules.failed)
-		text = json_dumps(root, JSON_INDENT(1));
-	json_decref(root);
-	return text ? file_replace(reconcile->state_path, text, strlen(text), 0600) : -ENOMEM;
-}
-
-void state_save(struct reconcile *reconcile)
-{
-	int error;
-
-	if (!reconcile->dirty)
-		return;
-	error = *reconcile->state_path ? state_write(reconcile) : 0;
-	reconcile->dirty = error != 0;
-	if (error && !reconcile->save_failed)
-		log_error(
-			"%s: cannot be written (%s); live entries and overrides are in force, but a reboot would lose "
-			"them. Writing is tried again every second",
-			reconcile->state_path, strerror(-error));
-	if (!error && reconcile->save_failed)
-		log_info("%s: written again", reconcile->state_path);
-	reconcile->save_failed = error != 0;
-}
-
-void state_changed(struct reconcile *reconcile)
-{
-	reconcile->dirty = true;
-	if (reconcile->bans.count <= STATE_QUICK)
-		state_save(reconcile);
 }
