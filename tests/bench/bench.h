@@ -47,6 +47,7 @@ struct result {
 	double over_floor, ratio;
 	double mpps, cpu_ns, lost; /* RESULT_LIVE */
 	double kib;		   /* RESULT_SIZE */
+	double budget;		   /* in the same unit; 0: none */
 };
 
 struct results {

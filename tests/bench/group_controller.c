@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The controller: from its start to the first packet that it steers, an apply, and what it holds in memory. */
 #include "bench.h"
+#include "controller.h"
 #include "user/base/scope.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/ip.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -23,43 +20,7 @@
 #define DEADLINE_NS 20000000000ull
 #define PROBE_MS    1
 
-struct place { /* where a controller of our own keeps what it needs */
-	char directory[64], pins[64], configuration[96];
-};
-
 static const uint8_t frame_link[ETH_HLEN] = {2, 0, 0, 0, 0xee, 0, 2, 0, 0, 0, 0xfa, 0, 0x08, 0x00};
-
-static struct place place_make(const char *sections)
-{
-	struct place place;
-	AUTO_FREE char *text = edge_configuration(sections);
-
-	snprintf(place.directory, sizeof(place.directory), "/tmp/weir-bench-%d", getpid());
-	snprintf(place.pins, sizeof(place.pins), "/sys/fs/bpf/weir-bench-%d", getpid());
-	snprintf(place.configuration, sizeof(place.configuration), "%s/weir.yaml", place.directory);
-	if (mkdir(place.directory, 0700) && errno != EEXIST)
-		bench_fail("%s: %s", place.directory, strerror(errno));
-	AUTO_FCLOSE FILE *file = fopen(place.configuration, "we");
-
-	if (!file)
-		bench_fail("%s: %s", place.configuration, strerror(errno));
-	fprintf(file,
-		"%sinterfaces: [edge0]\ncontrol: {socket: %s/control.sock}\ndataplane: {pins: %s}\n"
-		"state: {directory: %s/state}\n",
-		text, place.directory, place.pins, place.directory);
-	return place;
-}
-
-static void place_clear(const struct place *place, bool whole)
-{
-	struct problem problem = {0};
-
-	kernel_detach(place->pins, "edge0", &problem);
-	kernel_unpin(place->pins, &problem);
-	network_run("rm -rf %s/state", place->directory);
-	if (whole)
-		network_run("rm -rf %s", place->directory);
-}
 
 /* A raw socket on far0: what is sent arrives at edge0, what edge0 sends back is received. */
 static int far_socket(void)
@@ -106,23 +67,6 @@ static bool far_saw_tunnel(int fd)
 	return false;
 }
 
-static pid_t controller_start(const struct bench_options *options, const struct place *place)
-{
-	pid_t pid = fork();
-	int null;
-
-	if (pid < 0)
-		bench_fail("fork: %s", strerror(errno));
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failure of the benchmark ends it too */
-	null = open("/dev/null", O_WRONLY);
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-	execl(options->weir, options->weir, "run", "-c", place->configuration, (char *)NULL);
-	_exit(127);
-}
-
 static double controller_first_packet_ms(int fd, pid_t pid, uint64_t start_ns)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -136,27 +80,6 @@ static double controller_first_packet_ms(int fd, pid_t pid, uint64_t start_ns)
 		if (poll(&ready, 1, PROBE_MS) > 0 && far_saw_tunnel(fd))
 			return (double)(bench_clock_ns(CLOCK_MONOTONIC) - start_ns) / 1e6;
 	}
-}
-
-static void controller_stop(pid_t pid)
-{
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
-}
-
-static double process_resident_kib(pid_t pid)
-{
-	char path[64], line[256];
-	double kib = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	AUTO_FCLOSE FILE *file = fopen(path, "re");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "VmRSS: %lf", &kib) == 1)
-			break;
-	}
-	return kib;
 }
 
 /* By the kernel's own account of each descriptor that is a map. */
@@ -196,7 +119,7 @@ static void controller_starts(struct bench *bench, struct results *results)
 		pid_t pid = controller_start(bench->options, &place);
 
 		samples[i] = controller_first_packet_ms(fd, pid, start_ns);
-		resident = process_resident_kib(pid);
+		resident = process_kib(pid, "VmRSS");
 		maps = process_maps_kib(pid);
 		controller_stop(pid);
 		place_clear(&place, i + 1 == starts);
@@ -263,4 +186,6 @@ void group_controller(struct bench *bench, struct results *results)
 		controller_starts(bench, results);
 	controller_apply(bench, results, "apply_1_service", small);
 	controller_apply(bench, results, "apply_500_services", large);
+	if (!access(bench->options->weir, X_OK))
+		loading_measure(bench, results);
 }
