@@ -201,6 +201,17 @@ static int plan_rings(struct reconcile_plan *plan, struct problem *problem)
 	return bank_fill_rings(plan->image, &plan->bank, problem);
 }
 
+/* Whether the state file would say something else: of other names, or of other overrides. */
+static bool plan_changes_state(const struct reconcile_plan *plan)
+{
+	const struct reconcile *reconcile = plan->reconcile;
+
+	return memcmp(plan->names, reconcile->names, WEIR_NAMES_TOTAL * sizeof(*plan->names)) != 0 ||
+	       plan->overrides_count != reconcile->overrides_count ||
+	       (plan->overrides_count && memcmp(plan->overrides, reconcile->overrides,
+						plan->overrides_count * sizeof(*plan->overrides)) != 0);
+}
+
 /* Nothing fails from here on. */
 static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 {
@@ -224,12 +235,12 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 	reconcile->view = plan->bank.view;
 	reconcile->rings_behind = false;
 	plan->bank.view = (struct bank_view){};
-	state_changed(reconcile);
 }
 
 int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, struct problem *problem)
 {
 	struct reconcile *reconcile = plan->reconcile;
+	bool changes_state = plan_changes_state(plan);
 	int error = plan_rings(plan, problem);
 
 	if (!error)
@@ -240,6 +251,8 @@ int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, st
 	__atomic_store_n(&reconcile->live->generation, plan->generation, __ATOMIC_SEQ_CST);
 	fault_point("apply", 5);
 	plan_take_over(plan, config);
+	if (changes_state)
+		state_changed(reconcile);
 	return 0;
 }
 
