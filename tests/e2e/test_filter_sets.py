@@ -277,6 +277,8 @@ class FilterSets(FilterTest):
         with self.kernel_unhurt(), self.load():
             self.apply(policy)
             self.assertGreater(self.set("large")["prefixes"], MANY * 0.9)
+            for said in ("reading its list", "read in"): # that large a list is told about
+                self.assertIn(f'set "large": {said}', self.log())
             for change in (1, 2):
                 before = self.generation()
                 pathlib.Path(self.list_path(names[change])).rename(self.list_path("large"))

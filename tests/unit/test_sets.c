@@ -119,6 +119,46 @@ static void sets_clone_reads_for_itself(void **state)
 	world_end(world);
 }
 
+struct watch {
+	char set[WEIR_NAME_MAX];
+	unsigned int calls;
+	uint64_t done, total;
+};
+
+static void watch(void *arg, const char *set, uint64_t done_bytes, uint64_t total_bytes)
+{
+	struct watch *watch = arg;
+
+	snprintf(watch->set, sizeof(watch->set), "%s", set);
+	watch->calls++;
+	watch->done = done_bytes;
+	watch->total = total_bytes;
+}
+
+static void sets_reading_is_told_to_who_watches(void **state)
+{
+	struct world *world = world_begin("192.0.2.1\n");
+	struct watch seen = {0};
+	struct sets *clone;
+
+	(void)state;
+	sets_watch(world->sets, watch, &seen);
+	read_anew(world);
+	assert_string_equal(seen.set, "listed");
+	assert_int_equal(seen.done, 10);
+	assert_int_equal(seen.total, 10);
+	seen = (struct watch){0};
+	read_anew(world); /* a version that is known is not read */
+	assert_int_equal(seen.calls, 0);
+	assert_int_equal(sets_clone(world->sets, &clone), 0);
+	sets_close(world->sets);
+	world->sets = clone;
+	write_list(world, "192.0.2.1\n192.0.2.9\n");
+	read_anew(world);
+	assert_int_equal(seen.done, 20);
+	world_end(world);
+}
+
 static void sets_version_with_the_same_contents_is_the_same_object(void **state)
 {
 	struct world *world = world_begin("192.0.2.0/24\n");
@@ -204,6 +244,7 @@ int main(void)
 		cmocka_unit_test(sets_repairs_are_told_with_their_lines),
 		cmocka_unit_test(sets_refresh_takes_a_change_when_it_is_due),
 		cmocka_unit_test(sets_clone_reads_for_itself),
+		cmocka_unit_test(sets_reading_is_told_to_who_watches),
 		cmocka_unit_test(sets_version_with_the_same_contents_is_the_same_object),
 		cmocka_unit_test(sets_list_that_breaks_keeps_its_last_good_version_and_is_told_once),
 		cmocka_unit_test(sets_list_that_is_away_and_comes_back_unchanged_is_in_use),

@@ -128,7 +128,7 @@ int cli_apply(int argc, char **argv)
 			      "dry_run", options.dry_run);
 	if (options.base)
 		json_object_set_new(arguments, "base", json_integer(options.base_number));
-	err = cli_ask(options.common.socket, "apply", arguments, &result);
+	err = cli_ask_waiting(options.common.socket, "apply", arguments, &result);
 	if (err)
 		return err;
 	if (options.common.json)

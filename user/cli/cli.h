@@ -70,6 +70,10 @@ bool cli_colour(void);
 int cli_call(const char *socket, const char *command, json_t *arguments, json_t **result, struct problem *problem);
 /* The same for a command whose whole job is one call: steals arguments; 0 with *result, or CLI_FAILED, told. */
 int cli_ask(const char *socket, const char *command, json_t *arguments, json_t **result);
+/* The same for one that may take seconds: on a terminal, a line shows what the controller is at. */
+int cli_ask_waiting(const char *socket, const char *command, json_t *arguments, json_t **result);
+/* Puts a text in the place of the line before, on standard error if that is a terminal; empty: takes it away. */
+void cli_show_doing(const char *text);
 /* The directory of pins: --pins, $WEIR_PINS or the default. */
 const char *cli_pins(const char *pins);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads the lists that a configuration names and compiles it, for the sizes and for what the lists say. */
+#include "cli.h"
 #include "measure.h"
 #include "../base/json.h"
 #include "../base/scope.h"
@@ -8,29 +9,20 @@
 #include "../sets/sets.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Lists up to so many bytes are read before anybody wonders. */
 #define QUIET_BYTES (8 << 20)
 
-/* A line on a terminal that goes away again. */
-static void show_progress(bool wanted, const char *text)
+static void show_reading(void *arg, const char *set, uint64_t done_bytes, uint64_t total_bytes)
 {
-	if (wanted && isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%s", text);
-}
+	char text[160];
 
-static double list_bytes(const struct config *config)
-{
-	double bytes = 0;
-
-	for (size_t i = 0; i < config->sets_count; i++) {
-		struct stat status;
-
-		if (config->sets[i].kind != CONFIG_SET_INLINE && !stat(config->sets[i].path, &status))
-			bytes += (double)status.st_size;
-	}
-	return bytes;
+	(void)arg;
+	if (total_bytes < QUIET_BYTES)
+		return;
+	snprintf(text, sizeof(text), "reading the list of set \"%s\": %llu %%", set,
+		 (unsigned long long)(100 * done_bytes / total_bytes));
+	cli_show_doing(text);
 }
 
 static void add_warning(void *arg, const char *sentence)
@@ -78,12 +70,17 @@ static void read_one_by_one(const struct config *config, struct measure *out)
 		struct problem problem = {0};
 		struct config one = *config;
 		struct sets *sets = NULL;
+		int error = 0;
 
 		if (config->sets[i].kind == CONFIG_SET_INLINE || config->sets[i].unread)
 			continue;
 		one.sets = &config->sets[i];
 		one.sets_count = 1;
-		if (!sets_open(NULL, &sets) && sets_read(sets, &one, &contents, add_warning, out->warnings, &problem))
+		if (!sets_open(NULL, &sets)) {
+			sets_watch(sets, show_reading, NULL);
+			error = sets_read(sets, &one, &contents, add_warning, out->warnings, &problem);
+		}
+		if (error)
 			json_array_append_new(out->errors, list_error(&problem));
 		else if (one.sets->kind == CONFIG_SET_FILE && contents.count && !prefixes_count(contents.contents[0]))
 			warn_of_empty(config, i, &out->findings);
@@ -114,6 +111,7 @@ static int read_lists(const struct config *config, struct sets_filter **filter, 
 
 	if (err)
 		return problem_set(problem, err, "out of memory");
+	sets_watch(sets, show_reading, NULL);
 	err = sets_filter_open(sets, config, filter, add_warning, out->warnings, problem);
 	if (!err)
 		collect_geoip(config, sets, &(*filter)->contents, out->geoip);
@@ -193,43 +191,34 @@ static json_t *compile(const struct config *config, const struct sets_filter *fi
 	return sizes;
 }
 
-/* Returns whether reading the lists takes a while. */
-static bool begin(const struct config *config, struct measure *out)
+static void begin(struct measure *out)
 {
-	double bytes = list_bytes(config);
-	bool is_long = bytes > QUIET_BYTES;
-	char text[80];
-
 	*out = (struct measure){.warnings = json_array(), .geoip = json_array(), .errors = json_array()};
-	snprintf(text, sizeof(text), "reading %.0f MiB of lists...", bytes / (1 << 20));
-	show_progress(is_long, text);
-	return is_long;
 }
 
 void measure_lists(const struct config *config, struct measure *out)
 {
-	bool is_long = begin(config, out);
-
+	begin(out);
 	read_one_by_one(config, out);
-	show_progress(is_long, "");
+	cli_show_doing("");
 }
 
 int measure_take(const struct config *config, struct measure *out, struct problem *problem)
 {
 	struct sets_filter *filter = NULL;
-	bool is_long = begin(config, out);
 	int err;
 
+	begin(out);
 	err = read_lists(config, &filter, out, problem);
 	if (!err) {
-		show_progress(is_long, "compiling...");
+		cli_show_doing("compiling...");
 		for (size_t i = 0; i < config->sets_count; i++)
 			if (config->sets[i].kind == CONFIG_SET_FILE && !prefixes_count(filter->contents.contents[i]))
 				warn_of_empty(config, i, &out->findings);
 		out->sizes = compile(config, filter, problem);
 		err = out->sizes ? 0 : -EINVAL;
 	}
-	show_progress(is_long, "");
+	cli_show_doing("");
 	sets_filter_close(filter);
 	return err;
 }

@@ -245,7 +245,7 @@ static int run_refresh(const struct options *options)
 	json_t *arguments = json_pack("{s:o, s:b}", "name", json_text(options->word), "accept", options->accept);
 	json_t *result = NULL;
 
-	if (cli_ask(options->common.socket, "set.refresh", arguments, &result))
+	if (cli_ask_waiting(options->common.socket, "set.refresh", arguments, &result))
 		return CLI_FAILED;
 	if (options->common.json)
 		return cli_print_json(result);

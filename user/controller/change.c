@@ -141,6 +141,7 @@ static int build(struct change *change, const struct config *live)
 			return error;
 		filter = change->filter;
 	}
+	doing_set(&change->controller->doing, "building the tables and writing them", 0, 0);
 	return reconcile_plan_build(change->plan, change->config, &filter->model, &change->problem);
 }
 
@@ -149,12 +150,14 @@ static int prepare(struct change *change)
 	const struct config *live = reconcile_config(change->controller->reconcile);
 	int next = 1;
 
+	*change->controller->doing.set = '\0';
 	if (change->kind == CHANGE_APPLY || change->kind == CHANGE_RELOAD)
 		next = read_configuration(change);
 	else if (change->kind == CHANGE_SET || change->kind == CHANGE_FOLLOW)
 		next = read_sets(change, live);
 	if (next > 0)
 		next = build(change, live) ?: 1;
+	doing_set(&change->controller->doing, "", 0, 0);
 	return next;
 }
 

@@ -5,6 +5,8 @@
  * command          arguments                                 result
  * status           -                                         the document of `weir status`
  * stats            -                                         the document of `weir stats`
+ * doing            -                                         doing (null: nothing), done, total: what the change of the
+ *                                                            policy that is under way is at (total 0: not told)
  * apply            path, text, base?, dry_run?               generation, changes[], warnings[], dry_run, starts_from,
  *                                                            same_file
  * reload           -                                         generation, changes[], warnings[]
@@ -55,6 +57,14 @@ static json_t *run_stats(struct controller *controller, uint32_t which, json_t *
 	return controller_tables_stats(controller->kernel);
 }
 
+static json_t *run_doing(struct controller *controller, uint32_t which, json_t *arguments, struct problem *problem)
+{
+	(void)which;
+	(void)arguments;
+	(void)problem;
+	return doing_json(&controller->doing);
+}
+
 static json_t *run_backend_list(struct controller *controller, uint32_t which, json_t *arguments,
 				struct problem *problem)
 {
@@ -89,6 +99,7 @@ static const struct {
 } commands[] = {
 	{"status", run_status, 0, false, NULL, NULL},
 	{"stats", run_stats, 0, false, NULL, NULL},
+	{"doing", run_doing, 0, false, NULL, NULL},
 	{"apply", NULL, 0, true, command_apply, command_applied},
 	{"reload", NULL, 0, true, command_reload, command_reloaded},
 	{"deny.add", command_ban_add, WEIR_BAN_DENY, true, NULL, NULL},

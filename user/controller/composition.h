@@ -14,6 +14,15 @@
 #include "../telemetry/telemetry.h"
 #include <limits.h>
 
+/* What the change under way is at. */
+struct doing {
+	uv_mutex_t lock;	 /* of the next three */
+	char what[128];		 /* empty: nothing */
+	uint64_t done, total;	 /* total 0: it cannot be told how far it has come */
+	char set[WEIR_NAME_MAX]; /* that is being read; like the next of the thread that reads alone */
+	int64_t began_ns;
+};
+
 struct change; /* change.h */
 struct saving; /* saving.c */
 
@@ -43,6 +52,7 @@ struct controller {
 	struct sets *sets;
 	struct sets_filter *filter; /* of the live generation */
 	struct change *changes;	    /* the first one is under way */
+	struct doing doing;
 	bool is_stopping;
 	struct saving *saving;	  /* of the state file, under way */
 	uint64_t filter_retry_ms; /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
@@ -92,6 +102,13 @@ bool filter_interfaces_moved(const struct controller *controller);
 /* What is in a set is not what the filter was made of: an apply was refused after the file had been read, or a filter
  * could not be made live. */
 bool filter_is_behind(const struct sets_filter *filter, const struct sets *sets, const struct config *config);
+
+/* doing.c: all but open and close may be called on any thread. */
+void doing_open(struct doing *doing);
+void doing_close(struct doing *doing);
+void doing_set(struct doing *doing, const char *what, uint64_t done, uint64_t total);
+void doing_read(void *doing, const char *set, uint64_t done_bytes, uint64_t total_bytes); /* a sets_progress */
+json_t *doing_json(struct doing *doing);
 
 /* saving.c: writes the state file on another thread when it has to be and would take long here. To be called every
  * second. */

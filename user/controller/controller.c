@@ -115,6 +115,7 @@ static int open_tables(struct controller *controller, const struct config *confi
 	err = sets_open(controller->state_directory, &controller->sets);
 	if (err)
 		return problem_set(problem, err, "out of memory");
+	sets_watch(controller->sets, doing_read, &controller->doing);
 	return reconcile_open(controller->kernel, controller->state_directory, &controller->reconcile, problem);
 }
 
@@ -226,6 +227,7 @@ static void stop(struct controller *controller)
 	if (controller->state_lock >= 0)
 		close(controller->state_lock);
 	free(controller->checks);
+	doing_close(&controller->doing);
 	uv_loop_close(&controller->loop);
 }
 
@@ -238,6 +240,7 @@ int controller_run(const char *config_path, struct config *config, struct proble
 		config_free(config);
 		return problem_set(problem, err, "out of memory");
 	}
+	doing_open(&controller->doing);
 	controller->state_lock = controller->pins_lock = -1;
 	controller->started_ns = (uint64_t)clock_read_ns(CLOCK_REALTIME);
 	start_signals(controller);

@@ -208,8 +208,8 @@ static bool plan_changes_state(const struct reconcile_plan *plan)
 
 	return memcmp(plan->names, reconcile->names, WEIR_NAMES_TOTAL * sizeof(*plan->names)) != 0 ||
 	       plan->overrides_count != reconcile->overrides_count ||
-	       (plan->overrides_count && memcmp(plan->overrides, reconcile->overrides,
-						plan->overrides_count * sizeof(*plan->overrides)) != 0);
+	       (plan->overrides_count &&
+		memcmp(plan->overrides, reconcile->overrides, plan->overrides_count * sizeof(*plan->overrides)) != 0);
 }
 
 /* Nothing fails from here on. */

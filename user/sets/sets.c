@@ -27,6 +27,8 @@ struct list {
 
 struct sets {
 	char directory[PATH_MAX];
+	sets_progress *progress; /* NULL: nobody watches */
+	void *progress_arg;
 	struct list *lists;
 	size_t count;
 };
@@ -153,6 +155,25 @@ static struct list *add_list(struct sets *sets, const struct config_set *set)
 	return list;
 }
 
+void sets_watch(struct sets *sets, sets_progress *progress, void *arg)
+{
+	sets->progress = progress;
+	sets->progress_arg = arg;
+}
+
+/* One list that is being read, for whoever watches. */
+struct watched {
+	const struct sets *sets;
+	const char *name;
+};
+
+static void pass_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
+{
+	const struct watched *watched = arg;
+
+	watched->sets->progress(watched->sets->progress_arg, watched->name, done_bytes, total_bytes);
+}
+
 /* Names are valid file names; the source is in it so that what another one said is not taken for this one. */
 static bool kept_path(const struct sets *sets, const struct list *list, char out[PATH_MAX])
 {
@@ -245,8 +266,14 @@ static bool is_known(struct list *list, const struct config_set *set)
 static int look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
 		const struct teller *to, struct problem *problem)
 {
+	struct watched watched = {sets, set->name};
 	const struct feeds_options options = {
-		.strict = set->strict, .regions = set->regions, .regions_count = set->regions_count};
+		.strict = set->strict,
+		.regions = set->regions,
+		.regions_count = set->regions_count,
+		.progress = sets->progress ? pass_progress : NULL,
+		.arg = &watched,
+	};
 	struct feeds_report report = {};
 	struct prefixes *fresh = NULL;
 	bool changed;

@@ -29,6 +29,11 @@ void sets_close(struct sets *sets);
  * caller closes *out, or what it was made from in its place. 0 or -ENOMEM. */
 int sets_clone(const struct sets *sets, struct sets **out);
 
+/* Is told how far the reading of a list has come: when it begins, now and then, and with done equal to total at its
+ * end. Called on the thread that reads. A clone has the same watcher. */
+typedef void sets_progress(void *arg, const char *set, uint64_t done_bytes, uint64_t total_bytes);
+void sets_watch(struct sets *sets, sets_progress *progress, void *arg);
+
 /* Says what a person should know, one sentence a call. */
 typedef void sets_warn(void *arg, const char *sentence);
 
