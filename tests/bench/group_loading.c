@@ -190,11 +190,31 @@ static void add_present_bans(const struct loading *loading)
 	json_decref(ask(loading, "deny.add", json_pack("{s:o}", "prefixes", prefixes)));
 }
 
-/* From the start of the command to the entry in the kernel's table. */
-static double ban_ms(struct loading *loading, int map)
+/* A child that asks for the entry by the command, or by the request that it sends. */
+static pid_t ban_start(const struct loading *loading, const char *address, bool by_command)
+{
+	const char *weir = loading->bench->options->weir;
+	pid_t pid = fork();
+	int null;
+
+	if (pid < 0)
+		bench_fail("fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	if (!by_command) {
+		json_decref(ask(loading, "deny.add", json_pack("{s:[s]}", "prefixes", address)));
+		_exit(0);
+	}
+	null = open("/dev/null", O_WRONLY);
+	dup2(null, STDOUT_FILENO);
+	execl(weir, weir, "deny", "add", address, "--socket", loading->socket, (char *)NULL);
+	_exit(127);
+}
+
+/* From the start of the child to the entry in the kernel's table. */
+static double ban_ms(struct loading *loading, int map, bool by_command)
 {
 	const struct weir_ban4_key key = {.address = ban_address(loading->bans++), .length = 32};
-	const char *weir = loading->bench->options->weir;
 	char text[INET_ADDRSTRLEN];
 	struct weir_ban value;
 	uint64_t start_ns;
@@ -204,19 +224,12 @@ static double ban_ms(struct loading *loading, int map)
 
 	inet_ntop(AF_INET, &key.address, text, sizeof(text));
 	start_ns = bench_clock_ns(CLOCK_MONOTONIC);
-	pid = fork();
-	if (!pid) {
-		int null = open("/dev/null", O_WRONLY);
-
-		dup2(null, STDOUT_FILENO);
-		execl(weir, weir, "deny", "add", text, "--socket", loading->socket, (char *)NULL);
-		_exit(127);
-	}
+	pid = ban_start(loading, text, by_command);
 	while (bpf_map_lookup_elem(map, &key, &value) && ms_since(start_ns) < BAN_DEADLINE_NS / 1e6)
 		nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 	took_ms = ms_since(start_ns);
 	if (waitpid(pid, &status, 0) != pid || status)
-		bench_fail("weir deny add %s failed", text);
+		bench_fail("the entry %s was not taken", text);
 	return took_ms;
 }
 
@@ -229,25 +242,30 @@ static double largest(const double *samples, unsigned int count)
 	return most;
 }
 
-static void measure_bans(struct loading *loading, const char *name)
+/* situation: what the names of the rows end with. */
+static void measure_bans(struct loading *loading, const char *situation, bool with_worst)
 {
 	unsigned int count = loading->bench->options->quick ? BANS / 4 : BANS;
 	double samples[BANS], worst;
-	char path[128];
+	char path[128], name[48];
 
 	snprintf(path, sizeof(path), "%s/ban4", loading->place.pins);
 	AUTO_CLOSE int map = bpf_obj_get(path);
 
 	if (map < 0)
 		bench_fail("%s: %s", path, strerror(errno));
-	for (unsigned int i = 0; i < count; i++)
-		samples[i] = ban_ms(loading, map);
-	worst = largest(samples, count);
-	add(loading, name, samples, count, BUDGET_BAN_MS);
-	if (!strstr(name, "reloading"))
-		return;
-	snprintf(path, sizeof(path), "%s_worst", name);
-	add(loading, path, &worst, 1, 0);
+	for (int by_command = 1; by_command >= 0; by_command--) {
+		const char *what = by_command ? "ban" : "ban_request";
+
+		for (unsigned int i = 0; i < count; i++)
+			samples[i] = ban_ms(loading, map, by_command);
+		worst = largest(samples, count);
+		snprintf(name, sizeof(name), "%s_%s", what, situation);
+		add(loading, name, samples, count, BUDGET_BAN_MS);
+		snprintf(name, sizeof(name), "%s_%s_worst", what, situation);
+		if (with_worst)
+			add(loading, name, &worst, 1, 0);
+	}
 }
 
 static void *reload_always(void *argument)
@@ -269,7 +287,7 @@ static void measure_bans_while_reloading(struct loading *loading)
 	atomic_store(&loading->stop, false);
 	if (pthread_create(&thread, NULL, reload_always, loading))
 		bench_fail("no thread can be made");
-	measure_bans(loading, "ban_while_reloading");
+	measure_bans(loading, "while_reloading", true);
 	atomic_store(&loading->stop, true);
 	pthread_join(thread, NULL);
 }
@@ -383,9 +401,9 @@ void loading_measure(struct bench *bench, struct results *results)
 	await_controller(&loading);
 	measure_load(&loading);
 	measure_reload(&loading);
-	measure_bans(&loading, "ban_beside_1m");
+	measure_bans(&loading, "beside_1m", false);
 	add_present_bans(&loading);
-	measure_bans(&loading, "ban_beside_1m_and_100k");
+	measure_bans(&loading, "beside_1m_and_100k", false);
 	measure_bans_while_reloading(&loading);
 	memory = results_add(results, RESULT_SIZE, bench->group, "peak_with_1m_and_100k");
 	memory->kib = process_kib(loading.pid, "VmHWM");
