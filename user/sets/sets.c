@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last good version of each list, and whether what its file says now may take the place. */
-#include "sets.h"
+#include "parts.h"
 #include "../base/clock.h"
 #include "../base/scope.h"
 #include "region.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-struct list {
-	char name[WEIR_NAME_MAX];
-	char path[PATH_MAX];
-	uint64_t source;		  /* a set that gets another file, or other regions of it, is another list */
-	struct sets_state state;	  /* owns good */
-	struct feeds_fingerprint refused; /* of the version that why is about */
-	uint64_t looked_ms;		  /* when it was last looked at; 0: not yet */
-	uint16_t max_change_percent;	  /* what it was last judged by; by other measures it is read again */
-	bool strict;
-	bool wanted; /* by the configuration at hand */
-};
-
-struct sets {
-	char directory[PATH_MAX];
-	sets_progress *progress; /* NULL: nobody watches */
-	void *progress_arg;
-	struct list *lists;
-	size_t count;
-};
-
-/* Where what is to be told goes; warn may be NULL. */
-struct teller {
-	sets_warn *warn;
-	void *arg;
-};
 
 __attribute__((format(printf, 2, 3))) static void tell(const struct teller *to, const char *format, ...)
 {
@@ -122,7 +95,7 @@ int sets_clone(const struct sets *sets, struct sets **out)
 	return 0;
 }
 
-static struct list *find_list(const struct sets *sets, const struct config_set *set)
+struct list *sets_list_find(const struct sets *sets, const struct config_set *set)
 {
 	uint64_t source = hash_source(set);
 
@@ -135,7 +108,7 @@ static struct list *find_list(const struct sets *sets, const struct config_set *
 
 const struct sets_state *sets_find(const struct sets *sets, const struct config_set *set)
 {
-	const struct list *list = find_list(sets, set);
+	const struct list *list = sets_list_find(sets, set);
 
 	return list ? &list->state : NULL;
 }
@@ -175,7 +148,7 @@ static void pass_progress(void *arg, uint64_t done_bytes, uint64_t total_bytes)
 }
 
 /* Names are valid file names; the source is in it so that what another one said is not taken for this one. */
-static bool kept_path(const struct sets *sets, const struct list *list, char out[PATH_MAX])
+bool sets_list_kept_path(const struct sets *sets, const struct list *list, char out[PATH_MAX])
 {
 	return *sets->directory && snprintf(out, PATH_MAX, "%s/%s-%016llx", sets->directory, list->name,
 					    (unsigned long long)list->source) < PATH_MAX;
@@ -198,7 +171,7 @@ static bool take(struct sets *sets, struct list *list, struct prefixes *fresh, c
 	list->state.restored = list->state.held = false;
 	list->state.read_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S;
 	*list->state.why = '\0';
-	if (kept_path(sets, list, path) && feeds_store(path, list->state.good, &problem))
+	if (sets_list_kept_path(sets, list, path) && feeds_store(path, list->state.good, &problem))
 		tell(to, "set \"%s\": its last good version cannot be kept: %s", list->name, problem.text);
 	return !is_same;
 }
@@ -263,7 +236,7 @@ static bool is_known(struct list *list, const struct config_set *set)
 
 /* Reads the file unless its version is known. 1: other contents, 0: the same, or -errno when there is no good version.
  */
-static int look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
+int sets_list_look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
 		const struct teller *to, struct problem *problem)
 {
 	struct watched watched = {sets, set->name};
@@ -311,7 +284,7 @@ static int restore(const struct sets *sets, struct list *list)
 {
 	struct problem problem = {};
 	char path[PATH_MAX];
-	int error = kept_path(sets, list, path) ? feeds_restore(path, &list->state.good, &problem) : -ENOENT;
+	int error = sets_list_kept_path(sets, list, path) ? feeds_restore(path, &list->state.good, &problem) : -ENOENT;
 
 	list->state.restored = !error;
 	return error;
@@ -321,7 +294,7 @@ static int restore(const struct sets *sets, struct list *list)
 static int open_list(struct sets *sets, const struct config_set *set, struct list **out, const struct teller *to,
 		     struct problem *problem)
 {
-	struct list *list = find_list(sets, set);
+	struct list *list = sets_list_find(sets, set);
 	int error;
 
 	if (!list)
@@ -330,7 +303,7 @@ static int open_list(struct sets *sets, const struct config_set *set, struct lis
 		return -ENOMEM;
 	if (!list->state.good)
 		restore(sets, list); /* what the file says must be able to follow what it said before the start */
-	error = look(sets, set, list, false, to, problem);
+	error = sets_list_look(sets, set, list, false, to, problem);
 	*out = list;
 	return error < 0 ? error : 0;
 }
@@ -403,110 +376,4 @@ int sets_read(struct sets *sets, const struct config *config, struct sets_conten
 	}
 	*out = contents;
 	return 0;
-}
-
-/* Lists that the live configuration does not name. Not when they are read: that one may yet be refused. */
-static void forget_unwanted(struct sets *sets, const struct config *config)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < sets->count; i++)
-		sets->lists[i].wanted = false;
-	for (size_t i = 0; i < config->sets_count; i++) {
-		struct list *list = find_list(sets, &config->sets[i]);
-
-		if (list)
-			list->wanted = true;
-	}
-	for (size_t i = 0; i < sets->count; i++) {
-		char path[PATH_MAX];
-
-		if (sets->lists[i].wanted) {
-			sets->lists[kept++] = sets->lists[i];
-			continue;
-		}
-		if (kept_path(sets, &sets->lists[i], path))
-			unlink(path);
-		prefixes_release(sets->lists[i].state.good);
-	}
-	sets->count = kept;
-}
-
-/* The list of a set that is followed, or NULL. */
-static struct list *followed(const struct sets *sets, const struct config_set *set)
-{
-	struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
-
-	return list && list->state.good ? list : NULL;
-}
-
-static bool is_due(const struct list *list, const struct config_set *set, uint64_t now_ms)
-{
-	return !list->looked_ms || now_ms - list->looked_ms >= set->refresh_ms;
-}
-
-bool sets_due(const struct sets *sets, const struct config *config, uint64_t now_ms)
-{
-	size_t wanted = 0;
-
-	for (size_t i = 0; i < config->sets_count; i++) {
-		const struct list *list = followed(sets, &config->sets[i]);
-
-		if (list && is_due(list, &config->sets[i], now_ms))
-			return true;
-		wanted += find_list(sets, &config->sets[i]) != NULL;
-	}
-	return wanted != sets->count;
-}
-
-int sets_refresh(struct sets *sets, const struct config *config, uint64_t now_ms, sets_warn *warn, void *arg)
-{
-	const struct teller to = {warn, arg};
-	int changed = 0;
-
-	forget_unwanted(sets, config);
-	for (size_t i = 0; i < config->sets_count; i++) {
-		const struct config_set *set = &config->sets[i];
-		struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
-}
-
-		struct list *list = followed(sets, set);
-		struct problem problem = {};
-		bool is_first;
-
-		if (!list || !is_due(list, set, now_ms))
-			continue;
-		is_first = !list->looked_ms; /* it was read a moment ago */
-		list->looked_ms = now_ms;
-		if (is_first)
-			continue;
-		changed |= look(sets, set, list, false, &to, &problem) > 0;
-	}
-	return changed;
-}
-
-int sets_renew(struct sets *sets, const struct config *config, const char *name, bool accept, struct problem *problem)
-{
-	const struct teller nobody = {};
-
-	for (size_t i = 0; i < config->sets_count; i++) {
-		const struct config_set *set = &config->sets[i];
-		struct list *list = set->kind != CONFIG_SET_INLINE ? find_list(sets, set) : NULL;
-		int changed;
-
-		if (strcmp(set->name, name) != 0 || !list)
-			continue;
-		*list->state.why = '\0'; /* a version that was refused is looked at again */
-		changed = look(sets, set, list, accept, &nobody, problem);
-		if (changed < 0 || !*list->state.why)
-			return changed;
-		problem_hint(problem,
-			     list->state.held ? "weir set refresh %s --accept takes it all the same"
-					      : "correct the file; weir set refresh %s reads it at once",
-			     name);
-		return -EINVAL;
-	}
-	problem_set(problem, -ENOENT, "no set \"%s\" is read from a file", name);
-	problem_hint(problem, "`weir set list` shows the sets");
-	return -ENOENT;
 }
