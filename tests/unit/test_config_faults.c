@@ -95,7 +95,7 @@ static void config_fault_35_an_empty_source_list_never_means_any(void **state)
 		{RULE("dport: \"\""), "f:3:27: \"\" for \"dport\": it is empty"},
 		{RULE("interface: []"), "f:3:31: \"interface\" is an empty list: that never means \"any\""},
 		{"filter: {rules: []}\n", "f:1:17: \"rules\" is an empty list"},
-		{"sets: {a: {}}\n", "f:1:11: a set needs \"prefixes\" or \"file\""},
+		{"sets: {a: {}}\n", "f:1:11: a set needs \"prefixes\", \"file\" or \"geoip\""},
 		{"sets: {a: }\n", "\"a\" must be a list"},
 	};
 
