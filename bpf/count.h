@@ -7,6 +7,7 @@
 #ifndef WEIR_BPF_COUNT_H
 #define WEIR_BPF_COUNT_H
 
+#include "mark.h"
 #include "packet.h"
 #include "parse.h"
 
@@ -88,10 +89,12 @@ static __always_inline void count_trace(const struct packet *p)
 	t->backend_id = p->backend;
 }
 
-static __always_inline int stage_count(const struct packet *p)
+static __always_inline int stage_count(struct packet *p)
 {
-	__u32 index = (p->reason & (WEIR_REASON_MAX - 1)) * WEIR_VERDICTS + (p->verdict & (WEIR_VERDICTS - 1));
+	__u32 index;
 
+	mark_for_kernel(p);
+	index = (p->reason & (WEIR_REASON_MAX - 1)) * WEIR_VERDICTS + (p->verdict & (WEIR_VERDICTS - 1));
 	if (cfg_trace)
 		count_trace(p);
 	if (!cfg_read_only) {

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "classify.h"
+#include "mark.h"
 
 /* The actions from here on end the packet's way. */
 #define FILTER_ENDS WEIR_ACTION_DROP
@@ -410,6 +411,7 @@ static __always_inline enum step stage_filter(struct packet *p, const struct wei
 	/* Without a branch, since the verifier follows each path through the rest of the program. */
 	p->allowed = WEIR_FOUND_ALLOWS(found);
 	p->rule_limit = WEIR_FOUND_LIMIT(found);
+	p->matched = MARK_MATCHED(found);
 	return STEP_NEXT;
 }
 

@@ -55,6 +55,7 @@ struct packet {
 	__u8 bank;	 /* of the generation that this packet sees */
 	__u8 allowed;	 /* on the live allow list or by a rule: no limits */
 	__u8 rule_limit; /* index + 1 of the limit that a rule charges, 0: none */
+	__u16 matched;	 /* MARK_MATCHED of what the filter said, 0: nothing */
 	__u8 verdict;	 /* enum weir_verdict */
 	__u8 stage;	 /* enum weir_stage */
 	__u32 reason;	 /* enum weir_reason */

@@ -22,6 +22,7 @@ static __always_inline struct weir_policy *choose_generation(struct packet *p)
 	p->heartbeat_ns = now->heartbeat_ns;
 	p->allowed = *(volatile __u32 *)&now->reserved;
 	p->rule_limit = *(volatile __u32 *)&now->reserved;
+	p->matched = *(volatile __u32 *)&now->reserved;
 	p->generation = t && t->generation ? t->generation : *(volatile __u32 *)&now->generation;
 	if (!p->generation)
 		return NULL;

@@ -259,20 +259,23 @@ enum weir_action {
 	WEIR_ACTION_PASS = 0, /* on to the limits and the services */
 	WEIR_ACTION_ALLOW,    /* the same, without any limit */
 	WEIR_ACTION_LIMIT,    /* the same, charged to one limit */
+	WEIR_ACTION_MARK,     /* the same, marked for the kernel where it goes there */
 	WEIR_ACTION_DROP,
 	WEIR_ACTION_REJECT, /* answered with a RST or an ICMP error */
 };
 
 /* rules: in order; the index is the number of the rule's bit. */
 struct weir_rule {
-	__u32 id;	  /* stable: the index of its counters and its name */
-	__u8 action;	  /* enum weir_action */
-	__u8 shadow;	  /* counts, and does not act */
-	__u8 limit;	  /* WEIR_ACTION_LIMIT: index of limits plus 1; else 0 */
-	__u8 allows;	  /* WEIR_ACTION_ALLOW: 1; else 0 */
+	__u32 id;    /* stable: the index of its counters and its name */
+	__u8 action; /* enum weir_action */
+	__u8 shadow; /* counts, and does not act */
+	__u8 limit;  /* WEIR_ACTION_LIMIT: index of limits plus 1; else 0 */
+	__u8 allows; /* WEIR_ACTION_ALLOW: 1; else 0 */
+	__u32 mark;  /* WEIR_ACTION_MARK: skb->mark, not 0; else 0 */
+	__u32 reserved;
 	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: never */
 };
-_Static_assert(sizeof(struct weir_rule) == 16, "layout");
+_Static_assert(sizeof(struct weir_rule) == 24, "layout");
 
 /* count_rule: per CPU, by stable id; outlives every change. */
 struct weir_rule_count {

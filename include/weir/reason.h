@@ -64,6 +64,9 @@ enum weir_verdict {
 	X(65, NO_NEIGHBOUR, "no-neighbour", DROP, "the next hop's link address is not known yet")                      \
 	X(66, NO_HEADROOM, "no-headroom", DROP, "the driver left no room for the outer header")                        \
 	X(67, NO_ANSWER, "no-answer", DROP, "an answer was due but could not be built in the packet")                  \
+	/* exit */                                                                                                     \
+	X(70, UNMARKED, "unmarked", PASS,                                                                              \
+	  "goes to the kernel without its rule's mark: the driver leaves no room for it")                              \
 	/* anywhere */                                                                                                 \
 	X(80, NO_POLICY, "no-policy", PASS, "no policy is live yet")                                                   \
 	X(81, BUG, "bug", DROP, "an invariant does not hold: please report it")

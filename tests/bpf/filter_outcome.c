@@ -157,6 +157,7 @@ static bool judge_filter(const struct world *world, const struct world_packet *p
 	rule = &filter->rules[outcome->rule];
 	*allowed = rule->action == CONFIG_ACTION_ALLOW;
 	*charged = rule->action == CONFIG_ACTION_LIMIT ? rule->limit : 0;
+	outcome->mark = rule->action == CONFIG_ACTION_MARK ? rule->mark : 0;
 	if (rule->action == CONFIG_ACTION_REJECT)
 		return reject(packet, outcome);
 	return rule->action == CONFIG_ACTION_DROP && decide(outcome, WEIR_DROP, WEIR_REASON_RULE);
@@ -187,6 +188,7 @@ void world_judge(const struct world *world, const struct world_packet *packet, s
 	size_t charged = 0;
 
 	outcome->rule = -1;
+	outcome->mark = 0;
 	outcome->shadows_count = 0;
 	memset(outcome->is_charged, 0, sizeof(outcome->is_charged));
 	if (judge_before(packet, outcome))

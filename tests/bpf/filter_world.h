@@ -75,7 +75,8 @@ void world_packet_build(struct chance *chance, struct world_packet *packet);
 struct world_outcome {
 	enum weir_verdict verdict;
 	enum weir_reason reason;
-	int rule; /* that decides, -1: none */
+	int rule;      /* that decides, -1: none */
+	uint32_t mark; /* that a packet which passes gets, 0: none */
 	size_t shadows_count;
 	bool is_charged[WORLD_LIMITS];
 	uint16_t shadows[WEIR_MAX_RULES]; /* those before it that match */

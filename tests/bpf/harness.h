@@ -137,6 +137,7 @@ int group_filter(void);
 int group_filter_actions(void);
 int group_filter_faults(void);
 int group_filter_chance(void);
+int group_mark(void);
 
 /* The standard configuration, traced: set-up and tear-down of a group. */
 int group_open_standard(void **state);

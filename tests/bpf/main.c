@@ -24,6 +24,7 @@ static const struct {
 	{"faults", group_faults},
 	{"filter-faults", group_filter_faults},
 	{"filter-chance", group_filter_chance},
+	{"mark", group_mark},
 };
 
 static bool is_wanted(const char *name, int count, char **names)

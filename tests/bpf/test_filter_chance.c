@@ -8,6 +8,7 @@
  */
 #include "filter_world.h"
 #include <linux/bpf.h>
+#include <maps/mark.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ struct trial {
 	struct world_outcome outcome;
 	struct harness *harness[2]; /* traced; as an interface runs it */
 	struct harness *now;
-	uint64_t seed, packets, decided; /* decided: by a rule */
+	uint64_t seed, packets, decided, marked; /* decided: by a rule */
 	uint64_t by_reason[WEIR_REASON_MAX];
 };
 
@@ -153,6 +154,23 @@ static void expect_count(struct trial *trial)
 	trial->by_reason[outcome->reason]++;
 }
 
+/* A packet that passes is what it was, behind its mark where the program sets one. */
+static void compare_passed(struct trial *trial, const struct harness_result *result)
+{
+	size_t marked = trial->now->traced || !trial->outcome.mark ? 0 : sizeof(struct weir_mark);
+	struct weir_mark mark;
+
+	memcpy(&mark, result->data, sizeof(mark));
+	compare(trial, "bytes of a packet that passes", result->size, trial->packet.size + marked);
+	if (marked) {
+		trial->marked++;
+		compare(trial, "magic of the mark", mark.magic, WEIR_MARK_MAGIC);
+		compare(trial, "mark", mark.mark, trial->outcome.mark);
+	}
+	if (memcmp(result->data + marked, trial->packet.frame, trial->packet.size) != 0)
+		differ(trial, "a packet that passes is another", result->size, trial->packet.size);
+}
+
 /* One packet: the frame through the program, and the rules read one by one. */
 static void try_packet(struct trial *trial, struct chance *chance)
 {
@@ -189,9 +207,8 @@ static void try_packet(struct trial *trial, struct chance *chance)
 					trial->before.rules[outcome->rule].packets,
 				trial->expected.rules[outcome->rule].packets);
 	}
-	if (result.action == XDP_PASS &&
-	    (result.size != trial->packet.size || memcmp(result.data, trial->packet.frame, result.size) != 0))
-		differ(trial, "a packet that passes is another", result.size, trial->packet.size);
+	if (result.action == XDP_PASS)
+		compare_passed(trial, &result);
 }
 
 static uint64_t clock_ns(void)
@@ -271,9 +288,9 @@ static void filter_decides_as_the_rules_read_one_by_one(void **state)
 		try_world(trial, &shapes[trial->seed % SHAPES], left < EACH ? left : EACH);
 		worlds++;
 	}
-	print_message("filter: %llu packets, %zu configurations, %llu decided by a rule, %llu s:",
+	print_message("filter: %llu packets, %zu configurations, %llu decided by a rule, %llu marked, %llu s:",
 		      (unsigned long long)trial->packets, worlds, (unsigned long long)trial->decided,
-		      (unsigned long long)(clock_ns() - start_ns) / 1000000000);
+		      (unsigned long long)trial->marked, (unsigned long long)(clock_ns() - start_ns) / 1000000000);
 	print_reasons(trial);
 	harness_close(trial->harness[0]);
 	harness_close(trial->harness[1]);

@@ -99,6 +99,7 @@ static inline void chance_rule(struct chance *chance, struct rules_by_chance *al
 
 	*rule = (struct config_rule){.from = lists->from, .to = lists->to, .interfaces = lists->interfaces};
 	rule->action = chance_below(chance, CONFIG_ACTION_REJECT + 1);
+	rule->mark = 1 + (uint32_t)number; /* of any action: it must count for one alone */
 	rule->mode = chance_one_in(chance, 3) ? chance_below(chance, 3) : CONFIG_RULE_ENFORCE;
 	rule->expires_s = chance_one_in(chance, 6) ? RULE_CHANCE_NOW_S - 1 + chance_below(chance, 3) : 0;
 	if (chance_one_in(chance, 2))

@@ -283,19 +283,22 @@ static void compile_filter_no_rules_is_empty(void **state)
 
 static void compile_filter_rules_keep_their_order_ids_and_modes(void **state)
 {
-	const uint8_t modes[] = {CONFIG_RULE_ENFORCE, CONFIG_RULE_SHADOW, CONFIG_RULE_OFF, CONFIG_RULE_ENFORCE};
+	const uint8_t modes[5] = {[1] = CONFIG_RULE_SHADOW, [2] = CONFIG_RULE_OFF};
 	struct compile_filter *filter;
 
 	(void)state;
-	plain_rules(4);
+	plain_rules(5);
 	world.ids[1] = 4711;
-	world.rules[0] = (struct config_rule){.action = CONFIG_ACTION_LIMIT, .limit = 5, .mode = CONFIG_RULE_OFF};
+	world.rules[0] =
+		(struct config_rule){.action = CONFIG_ACTION_LIMIT, .limit = 5, .mark = 9, .mode = CONFIG_RULE_OFF};
 	world.rules[1] = (struct config_rule){.action = CONFIG_ACTION_REJECT, .limit = 5};
+	world.rules[4] = (struct config_rule){.action = CONFIG_ACTION_MARK, .limit = 5, .mark = 0xfffffff0};
 	world.rules[3] = (struct config_rule){.action = CONFIG_ACTION_ALLOW, .expires_s = RULE_CHANCE_NOW_S + 7};
 	world.input.rule_modes = modes;
 	filter = build();
-	assert_int_equal(filter->head.rules, 3);
-	assert_int_equal(filter->rules_count, 3);
+	assert_true(filter->head.rules == 4 && filter->rules_count == 4);
+	assert_true(filter->rules[3].action == WEIR_ACTION_MARK && filter->rules[3].mark == 0xfffffff0);
+	assert_true(!filter->rules[3].limit && !filter->rules[0].mark);
 	assert_int_equal(filter->rules[0].action, WEIR_ACTION_LIMIT);
 	assert_int_equal(filter->rules[0].limit, 5 + 1);
 	assert_int_equal(filter->rules[0].shadow, 0);
@@ -306,14 +309,12 @@ static void compile_filter_rules_keep_their_order_ids_and_modes(void **state)
 	assert_int_equal(filter->rules[1].shadow, 1);
 	assert_int_equal(filter->rules[2].id, 4);
 	assert_int_equal(filter->rules[2].expires_ns, 5000000000ll + 7000000000ll);
-	assert_int_equal(filter->rules[2].allows, 1);
-	assert_int_equal(filter->rules[0].allows, 0);
+	assert_true(filter->rules[2].allows && !filter->rules[0].allows);
 	assert_int_equal(filter->head.shadows, 1);
 	assert_int_equal(filter->vectors[filter->head.enforcing].word[0], 1);
-	assert_int_equal(filter->vectors[filter->head.enforcing].word[1], 1 | 4);
+	assert_int_equal(filter->vectors[filter->head.enforcing].word[1], 1 | 4 | 8);
 	assert_int_equal(filter->vectors[filter->head.enforcing + 1].word[1], 2);
 	compile_filter_free(filter);
-
 	world.rules[3].expires_s = INT64_MAX;
 	filter = build();
 	assert_int_equal(filter->rules[2].expires_ns, 0);

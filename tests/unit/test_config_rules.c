@@ -80,6 +80,10 @@ static void rules_are_told_in_the_words_of_the_configuration(void **state)
 		{"interface: [eth1, eth0, eth1], action: pass", "interface eth0,eth1 pass"},
 		{"limit: per-client", "any limit per-client"},
 		{"action: limit, limit: per-client", "any limit per-client"},
+		{"mark: 0x10", "any mark 0x10"},
+		{"action: mark, mark: 4294967295", "any mark 0xffffffff"},
+		{"from: \"@office\", mark: 0XfF", "from @office mark 0xff"},
+		{"mark: 1", "any mark 0x1"},
 	};
 
 	(void)state;

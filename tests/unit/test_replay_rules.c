@@ -23,6 +23,7 @@ static const char yaml[] = "sets:\n"
 			   "    - {name: shade, proto: tcp, dport: 80, action: drop, mode: shadow}\n"
 			   "    - {name: smtp, proto: tcp, dport: 25, action: reject}\n"
 			   "    - {name: queries, proto: udp, dport: 53, limit: few}\n"
+			   "    - {name: marked, proto: tcp, dport: 8080, mark: 0xfffffff0}\n"
 			   "    - {name: web, proto: tcp, dport: 80, action: pass}\n"
 			   "limits:\n"
 			   "  - {name: few, key: source, rate: 5/s}\n";
@@ -94,16 +95,19 @@ static const struct {
 	uint16_t dport;
 	const char *reason, *rule, *action; /* "": left out */
 	const char *admit, *limit;
+	uint32_t mark;
 } rows[] = {
-	{"203.0.113.7", IPPROTO_TCP, 80, "rule", "rule listed", "drop", "admit    rule listed (drop)", ""},
+	{"203.0.113.7", IPPROTO_TCP, 80, "rule", "rule listed", "drop", "admit    rule listed (drop)", "", 0},
 	{"198.51.100.1", IPPROTO_TCP, 25, "not-vip", "rule office", "allow",
-	 "admit    rule office (allow: no limit applies)", "limit    free of limits"},
-	{"198.51.100.99", IPPROTO_TCP, 25, "rule-reject", "rule smtp", "reject", "admit    rule smtp (reject)", ""},
+	 "admit    rule office (allow: no limit applies)", "limit    free of limits", 0},
+	{"198.51.100.99", IPPROTO_TCP, 25, "rule-reject", "rule smtp", "reject", "admit    rule smtp (reject)", "", 0},
 	{"198.51.100.99", IPPROTO_UDP, 53, "not-vip", "rule queries", "limit", "admit    rule queries (limit few)",
-	 "limit    within every limit"},
-	{"198.51.100.99", IPPROTO_TCP, 80, "not-vip", "rule web", "pass", "admit    rule web (pass)", ""},
+	 "limit    within every limit", 0},
+	{"198.51.100.99", IPPROTO_TCP, 80, "not-vip", "rule web", "pass", "admit    rule web (pass)", "", 0},
+	{"198.51.100.99", IPPROTO_TCP, 8080, "not-vip", "rule marked", "mark", "admit    rule marked (mark 0xfffffff0)",
+	 "", 0xfffffff0},
 	{"198.51.100.99", IPPROTO_TCP, 81, "default", "", "",
-	 "admit    no rule of the filter matches and its default is drop", ""},
+	 "admit    no rule of the filter matches and its default is drop", "", 0},
 };
 
 static void outcome_of_rules_names_rule_and_action(void **state)
@@ -124,6 +128,7 @@ static void outcome_of_rules_names_rule_and_action(void **state)
 		assert_string_equal(json_string_value(json_object_get(json, "reason")), rows[i].reason);
 		assert_string_equal(rule ? rule : "", rows[i].rule);
 		assert_string_equal(action ? action : "", rows[i].action);
+		assert_int_equal(json_integer_value(json_object_get(json, "mark")), rows[i].mark);
 		find_line(bench, &outcome, "admit", line, sizeof(line));
 		assert_string_equal(line, rows[i].admit);
 		find_line(bench, &outcome, "limit  ", line, sizeof(line));

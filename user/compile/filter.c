@@ -7,7 +7,7 @@
 
 _Static_assert((int)CONFIG_ACTION_PASS == WEIR_ACTION_PASS && (int)CONFIG_ACTION_ALLOW == WEIR_ACTION_ALLOW &&
 		       (int)CONFIG_ACTION_DROP == WEIR_ACTION_DROP && (int)CONFIG_ACTION_REJECT == WEIR_ACTION_REJECT &&
-		       (int)CONFIG_ACTION_LIMIT == WEIR_ACTION_LIMIT,
+		       (int)CONFIG_ACTION_LIMIT == WEIR_ACTION_LIMIT && (int)CONFIG_ACTION_MARK == WEIR_ACTION_MARK,
 	       "the same numbers");
 
 void compile_filter_free(struct compile_filter *filter)
@@ -99,6 +99,7 @@ static int select_rules(const struct compile_filter_input *input, struct compile
 			.shadow = mode == CONFIG_RULE_SHADOW,
 			.limit = rule->action == CONFIG_ACTION_LIMIT ? rule->limit + 1 : 0,
 			.allows = rule->action == CONFIG_ACTION_ALLOW,
+			.mark = rule->action == CONFIG_ACTION_MARK ? rule->mark : 0,
 			.expires_ns = expires_ns,
 		};
 	}

@@ -129,12 +129,13 @@ enum config_action {
 	CONFIG_ACTION_PASS = 0,
 	CONFIG_ACTION_ALLOW,
 	CONFIG_ACTION_LIMIT,
+	CONFIG_ACTION_MARK,
 	CONFIG_ACTION_DROP,
 	CONFIG_ACTION_REJECT,
 };
 #define CONFIG_ACTION_NAMES                                                                                            \
 	{                                                                                                              \
-		"pass", "allow", "limit", "drop", "reject"                                                             \
+		"pass", "allow", "limit", "mark", "drop", "reject"                                                     \
 	}
 
 enum config_rule_mode { CONFIG_RULE_ENFORCE = 0, CONFIG_RULE_SHADOW, CONFIG_RULE_OFF };
@@ -170,6 +171,7 @@ struct config_rule {
 	enum config_action action;
 	enum config_rule_mode mode;
 	size_t limit;	   /* CONFIG_ACTION_LIMIT: index of config.limits */
+	uint32_t mark;	   /* CONFIG_ACTION_MARK: skb->mark of what goes to the kernel; not 0 */
 	int64_t expires_s; /* seconds since 1970, UTC; 0: never */
 	struct config_term *from, *to;
 	size_t from_count, to_count;
@@ -241,7 +243,7 @@ char *config_ports_format(const struct config_ports *ports, char *out);
 /* What a rule matches, in the words of the configuration: "from @listed to @vips tcp dport 80,443", or "any". The
  * caller frees it; NULL: no memory. */
 char *config_rule_match_format(const struct config *config, const struct config_rule *rule);
-/* What it does: "drop", "limit per-client". out has room for CONFIG_ACTION_TEXT_MAX; returns out. */
+/* What it does: "drop", "limit per-client", "mark 0x10". out has room for CONFIG_ACTION_TEXT_MAX; returns out. */
 #define CONFIG_ACTION_TEXT_MAX (WEIR_NAME_MAX + 8)
 char *config_rule_action_format(const struct config *config, const struct config_rule *rule, char *out);
 /* Both, with a blank between them. The caller frees it; NULL: no memory. */

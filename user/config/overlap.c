@@ -23,7 +23,8 @@ struct finder {
 
 static bool does_the_same(const struct config_rule *a, const struct config_rule *b)
 {
-	return a->action == b->action && (a->action != CONFIG_ACTION_LIMIT || a->limit == b->limit);
+	return a->action == b->action && (a->action != CONFIG_ACTION_LIMIT || a->limit == b->limit) &&
+	       (a->action != CONFIG_ACTION_MARK || a->mark == b->mark);
 }
 
 static void report_covered(struct finder *finder, const struct config_rule *outer, const struct config_rule *inner)

@@ -11,7 +11,7 @@
 struct rule_draft {
 	struct config_rule *rule;
 	const struct yaml_node *from, *to, *proto, *sport, *dport, *tcp_flags, *icmp, *fragment, *extensions;
-	const struct yaml_node *action, *limit;
+	const struct yaml_node *action, *limit, *mark;
 };
 
 /* Reads one item of a list: YAML's, or of words between commas. Returns false after it reported. */

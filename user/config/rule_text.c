@@ -198,6 +198,8 @@ char *config_rule_action_format(const struct config *config, const struct config
 
 	if (rule->action == CONFIG_ACTION_LIMIT)
 		snprintf(out, CONFIG_ACTION_TEXT_MAX, "limit %s", config->limits[rule->limit].name);
+	else if (rule->action == CONFIG_ACTION_MARK)
+		snprintf(out, CONFIG_ACTION_TEXT_MAX, "mark %#x", rule->mark);
 	else
 		snprintf(out, CONFIG_ACTION_TEXT_MAX, "%s", names[rule->action]);
 	return out;

@@ -26,7 +26,7 @@ static void read_action(struct form *form, const struct yaml_node *node, void *o
 {
 	static const struct form_choice choices[] = {
 		{"pass", CONFIG_ACTION_PASS},	  {"allow", CONFIG_ACTION_ALLOW}, {"drop", CONFIG_ACTION_DROP},
-		{"reject", CONFIG_ACTION_REJECT}, {"limit", CONFIG_ACTION_LIMIT}, {"mark", -1},
+		{"reject", CONFIG_ACTION_REJECT}, {"limit", CONFIG_ACTION_LIMIT}, {"mark", CONFIG_ACTION_MARK},
 	};
 	struct rule_draft *draft = object;
 	int action;
@@ -56,6 +56,16 @@ static void read_limit(struct form *form, const struct yaml_node *node, void *ob
 	errors_add(form->errors, node->place, "there is no limit \"%s\"%s", SHOWN(text), MEANT(&nearest));
 }
 
+static void read_mark(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct rule_draft *draft = object;
+	const char *text = form_text(form, node);
+
+	draft->mark = node;
+	if (text)
+		form_units(form, node, units_mark(text, &draft->rule->mark));
+}
+
 static void read_mode(struct form *form, const struct yaml_node *node, void *object)
 {
 	static const struct form_choice choices[] = {
@@ -76,20 +86,36 @@ static void read_expires(struct form *form, const struct yaml_node *node, void *
 		form_units(form, node, units_date(text, &draft->rule->expires_s));
 }
 
+/* "limit" and "mark" make an action by themselves; the word may stand beside the key, and not without it. */
+static void check_own_key(struct form *form, const struct rule_draft *draft, const struct yaml_node *value,
+			  enum config_action action, const char *word, const char *needs)
+{
+	if (value && draft->action && draft->rule->action != action)
+		errors_add(form->errors, value->place,
+			   "\"%s\" goes with \"action: %s\", which a rule with \"%s\" has by itself: leave \"action\" "
+			   "out",
+			   word, word, word);
+	else if (!value && draft->action && draft->rule->action == action)
+		errors_add(form->errors, draft->action->place, "\"action: %s\" needs \"%s\" with %s", word, word,
+			   needs);
+}
+
 static void check_action(struct form *form, const struct yaml_node *node, struct rule_draft *draft)
 {
-	if (draft->action && draft->limit && draft->rule->action != CONFIG_ACTION_LIMIT)
-		errors_add(form->errors, draft->limit->place,
-			   "\"limit\" goes with \"action: limit\", which a rule with \"limit\" has by itself: leave "
-			   "\"action\" out");
-	else if (draft->action && !draft->limit && draft->rule->action == CONFIG_ACTION_LIMIT)
-		errors_add(form->errors, draft->action->place,
-			   "\"action: limit\" needs \"limit\" with the name of one of \"limits\"");
-	else if (!draft->action && !draft->limit)
+	if (draft->limit && draft->mark)
+		errors_add(form->errors, draft->mark->place,
+			   "\"mark\" and \"limit\" are two actions, and a rule has one: the first rule that matches "
+			   "decides");
+	else if (!draft->action && !draft->limit && !draft->mark)
 		errors_add(form->errors, node->place,
-			   "a rule needs \"action\" (pass, allow, drop or reject) or \"limit\" with a limit's name");
-	else if (draft->limit)
+			   "a rule needs \"action\" (pass, allow, drop or reject), \"limit\" with a limit's name, or "
+			   "\"mark\" with a number");
+	check_own_key(form, draft, draft->limit, CONFIG_ACTION_LIMIT, "limit", "the name of one of \"limits\"");
+	check_own_key(form, draft, draft->mark, CONFIG_ACTION_MARK, "mark", "a number, such as 0x10");
+	if (draft->limit)
 		draft->rule->action = CONFIG_ACTION_LIMIT;
+	else if (draft->mark)
+		draft->rule->action = CONFIG_ACTION_MARK;
 }
 
 static void read_content(struct form *form, const struct yaml_node *node, struct config_rule *rule)
@@ -112,11 +138,11 @@ static void read_content(struct form *form, const struct yaml_node *node, struct
 		{"interface", rule_read_interface, false},
 		{"action", read_action, false},
 		{"limit", read_limit, false},
+		{"mark", read_mark, false},
 		{"mode", read_mode, false},
 		{"expires", read_expires, false},
 	};
-	static const char *const later[] = {"mark", NULL};
-	static const struct form_map map = {"a rule", keys, ARRAY_SIZE(keys), later};
+	static const struct form_map map = {"a rule", keys, ARRAY_SIZE(keys), NULL};
 	struct rule_draft draft = {.rule = rule};
 	size_t errors = form->errors->count;
 

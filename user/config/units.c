@@ -2,6 +2,7 @@
 /* Units: durations, rates, counts, sizes, percents, ports and limit keys. */
 #include "units.h"
 
+#include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -30,6 +31,24 @@ const char *units_integer(const char *text, uint64_t *out)
 			return "the number is too large";
 	}
 	*out = value;
+	return NULL;
+}
+
+const char *units_mark(const char *text, uint32_t *out)
+{
+	bool is_hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *digits = is_hex ? text + 2 : text, *allowed = is_hex ? "0123456789abcdefABCDEF" : "0123456789";
+	unsigned long long value;
+
+	if (!*digits || strspn(digits, allowed) != strlen(digits) || (!is_hex && text[0] == '0' && text[1]))
+		return "a mark is a number from 1 to 4294967295, or from 0x1 to 0xffffffff; it takes no mask";
+	errno = 0;
+	value = strtoull(digits, NULL, is_hex ? 16 : 10);
+	if (errno || value > UINT32_MAX)
+		return "a mark has 32 bits: 0xffffffff is the highest";
+	if (!value)
+		return "0 is what packets without a mark have: leave the rule out, or write \"action: pass\"";
+	*out = (uint32_t)value;
 	return NULL;
 }
 

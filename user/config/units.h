@@ -20,6 +20,8 @@ const char *units_size(const char *text, double *bits);
 const char *units_percent(const char *text, uint8_t *out);
 /* "30%": 1..1000, whole. */
 const char *units_change(const char *text, uint16_t *out);
+/* "16", "0x10": what a packet may be marked with. Not zero. */
+const char *units_mark(const char *text, uint32_t *out);
 /* RFC 3339: "2026-12-01T00:00:00Z", "2026-12-01T01:00:00+01:00", or a date, which begins at midnight UTC. From 1970 on,
  * in seconds since then; fractions are cut off. */
 const char *units_date(const char *text, int64_t *seconds);

@@ -113,6 +113,8 @@ static void outcome_add_rule(json_t *json, const struct replay_bench *bench, con
 		json_object_set_new(json, "rule", json_string(text));
 	if (action)
 		json_object_set_new(json, "rule_action", json_string(action));
+	if (action && rule.action == WEIR_ACTION_MARK && trace->verdict == WEIR_PASS)
+		json_object_set_new(json, "mark", json_integer(rule.mark));
 }
 
 static void outcome_add_packet(json_t *json, const struct weir_trace *trace)
@@ -285,6 +287,8 @@ static const char *outcome_effect(const struct replay_bench *bench, const struct
 		snprintf(out, size, "reject, but such a packet gets no answer");
 	else if (rule.action == WEIR_ACTION_ALLOW)
 		snprintf(out, size, "allow: no limit applies");
+	else if (rule.action == WEIR_ACTION_MARK)
+		snprintf(out, size, "mark %#x", rule.mark);
 	else
 		snprintf(out, size, "%s", action);
 	return out;
