@@ -50,6 +50,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 	}
 }
 
+struct leftovers {
+	const char *pins;
+	int status;
+};
+
 static void collect(void *arg, const struct kernel_link *link)
 {
 	struct found *found = arg;
@@ -58,8 +63,20 @@ static void collect(void *arg, const struct kernel_link *link)
 		memcpy(found->names[found->count++], link->interface, sizeof(found->names[0]));
 }
 
+/* What has lost its link by other means. */
+static void detach_mark(void *arg, const char *interface)
+{
+	struct leftovers *leftovers = arg;
+	struct problem problem = {0};
+	int err = kernel_mark_detach(leftovers->pins, interface, &problem);
+
+	if (err && err != -ENOENT)
+		leftovers->status = cli_fail(&problem);
+}
+
 static int detach_all(const char *pins)
 {
+	struct leftovers leftovers = {.pins = pins};
 	struct problem problem = {0};
 	struct found found = {0};
 	int status = CLI_DONE;
@@ -71,6 +88,9 @@ static int detach_all(const char *pins)
 		else
 			printf("%s: detached\n", found.names[i]);
 	}
+	kernel_marks(pins, detach_mark, &leftovers);
+	if (status == CLI_DONE)
+		status = leftovers.status;
 	if (!found.count)
 		printf("nothing is attached by links below %s\n", pins);
 	return status;

@@ -14,19 +14,6 @@
 
 #define ATTACH_ENOTSUPP 524 /* the kernel's own ENOTSUPP, which some drivers let out */
 
-/* Pin names may hold no dot and interface names no colon, so one stands for the other. */
-static int attach_link_path(const char *directory, const char *interface, char *out, size_t size)
-{
-	char name[sizeof(PINS_LINK_PREFIX) + IF_NAMESIZE];
-
-	if (!*interface || strlen(interface) >= IF_NAMESIZE || strpbrk(interface, "/:"))
-		return -EINVAL;
-	snprintf(name, sizeof(name), PINS_LINK_PREFIX "%s", interface);
-	for (char *c = name; *c; c++)
-		*c = *c == '.' ? ':' : *c;
-	return pins_path(directory, name, out, size);
-}
-
 static int attach_link_info(int fd, struct bpf_link_info *info)
 {
 	__u32 size = sizeof(*info);
@@ -59,15 +46,12 @@ int kernel_links(const char *pin_directory, void (*each)(void *arg, const struct
 		struct bpf_link_info info;
 		AUTO_CLOSE int fd = -1;
 
-		if (strncmp(entry->d_name, PINS_LINK_PREFIX, strlen(PINS_LINK_PREFIX)) != 0 ||
+		if (!pins_interface_of(entry->d_name, PINS_LINK_PREFIX, link.interface) ||
 		    pins_path(pin_directory, entry->d_name, path, sizeof(path)))
 			continue;
 		fd = bpf_obj_get(path);
 		if (fd < 0 || attach_link_info(fd, &info))
 			continue;
-		snprintf(link.interface, sizeof(link.interface), "%.15s", entry->d_name + strlen(PINS_LINK_PREFIX));
-		for (char *c = link.interface; *c; c++)
-			*c = *c == ':' ? '.' : *c;
 		link.ifindex = info.xdp.ifindex;
 		link.program_id = info.prog_id;
 		link.mode = attach_mode_of(link.ifindex);
@@ -191,7 +175,7 @@ static void attach_follow_rename(const struct kernel *kernel, const char *path, 
 	bool is_taken;
 
 	if (kernel_links(kernel->pin_directory, attach_match, &search) || !*search.interface ||
-	    attach_link_path(kernel->pin_directory, search.interface, former, sizeof(former)) ||
+	    pins_interface_path(kernel->pin_directory, PINS_LINK_PREFIX, search.interface, former, sizeof(former)) ||
 	    strcmp(former, path) == 0)
 		return;
 	is_taken = attach_is_on_a_device(path) &&
@@ -270,7 +254,7 @@ int kernel_attach(struct kernel *kernel, const char *interface, enum kernel_atta
 	if (!*kernel->pin_directory)
 		return problem_set(problem, -EINVAL, "%s: a program without a pin directory is not attached",
 				   interface);
-	error = attach_link_path(kernel->pin_directory, interface, path, sizeof(path));
+	error = pins_interface_path(kernel->pin_directory, PINS_LINK_PREFIX, interface, path, sizeof(path));
 	if (error)
 		return problem_set(problem, error, "%s: not a name of an interface", interface);
 	if (!ifindex) {
@@ -300,7 +284,7 @@ int kernel_detach(const char *pin_directory, const char *interface, struct probl
 {
 	AUTO_CLOSE int fd = -1;
 	char path[PATH_MAX];
-	int error = attach_link_path(pin_directory, interface, path, sizeof(path));
+	int error = pins_interface_path(pin_directory, PINS_LINK_PREFIX, interface, path, sizeof(path));
 
 	if (error)
 		return problem_set(problem, error, "%s: not a name of an interface", interface);
@@ -316,5 +300,6 @@ int kernel_detach(const char *pin_directory, const char *interface, struct probl
 	if (unlink(path))
 		return problem_set(problem, -errno, "%s: cannot remove the link %s: %s", interface, path,
 				   strerror(errno));
-	return 0;
+	error = kernel_mark_detach(pin_directory, interface, problem);
+	return error == -ENOENT ? 0 : error;
 }

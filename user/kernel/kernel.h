@@ -13,6 +13,7 @@
 #include <maps/list.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Every map of the inventory, in its order. */
 enum kernel_map {
@@ -59,7 +60,8 @@ int kernel_program_fd(const struct kernel *kernel);		     /* borrowed */
 enum kernel_attach_mode { KERNEL_ATTACH_AUTO = 0, KERNEL_ATTACH_NATIVE, KERNEL_ATTACH_GENERIC };
 int kernel_attach(struct kernel *kernel, const char *interface, enum kernel_attach_mode mode, bool *generic,
 		  struct problem *problem);
-/* Works without a loaded program: the way out when the controller is gone. -ENOENT when there is no link. */
+/* Works without a loaded program: the way out when the controller is gone. -ENOENT when there is no link. The program
+ * that sets marks goes, too. */
 int kernel_detach(const char *pin_directory, const char *interface, struct problem *problem);
 /* The interfaces that have a pinned link, and whether the link is still attached to a device. Calls each for one;
  * mode: 1 generic, 2 native, 0 detached. */
@@ -70,6 +72,19 @@ struct kernel_link {
 	int mode;
 };
 int kernel_links(const char *pin_directory, void (*each)(void *arg, const struct kernel_link *link), void *arg);
+
+/* The program at TC ingress that gives packets the marks of rules (bpf/mark.bpf.c), pinned as the links are; none of
+ * this needs a loaded program. Attach: ahead of all others at TCX, or as a filter of a clsact qdisc; one that is there
+ * gets the program of this version. */
+int kernel_mark_attach(const char *pin_directory, const char *interface, struct problem *problem);
+bool kernel_mark_is_attached(const char *pin_directory, const char *interface);
+/* -ENOENT when it is not there. A qdisc goes with it only if it was made for it and nobody else uses it. */
+int kernel_mark_detach(const char *pin_directory, const char *interface, struct problem *problem);
+/* Calls each for every interface that it is pinned for; each may detach it. */
+int kernel_marks(const char *pin_directory, void (*each)(void *arg, const char *interface), void *arg);
+/* Packets that passed without the mark of their rule: the driver left no room for it. */
+int kernel_marks_lost(const char *pin_directory, uint64_t *packets);
+
 /* Removes every pin below the directory and the directory. */
 int kernel_unpin(const char *pin_directory, struct problem *problem);
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,6 +22,29 @@ int pins_path(const char *directory, const char *name, char *out, size_t size)
 	int length = snprintf(out, size, "%s/%s", directory, name);
 
 	return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Pin names may hold no dot and interface names no colon, so one stands for the other. */
+int pins_interface_path(const char *directory, const char *prefix, const char *interface, char *out, size_t size)
+{
+	char name[32];
+
+	if (!*interface || strlen(interface) >= IF_NAMESIZE || strpbrk(interface, "/:"))
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%s%s", prefix, interface);
+	for (char *c = name; *c; c++)
+		*c = *c == '.' ? ':' : *c;
+	return pins_path(directory, name, out, size);
+}
+
+bool pins_interface_of(const char *pin, const char *prefix, char interface[16])
+{
+	if (strncmp(pin, prefix, strlen(prefix)) != 0)
+		return false;
+	snprintf(interface, IF_NAMESIZE, "%.15s", pin + strlen(prefix));
+	for (char *c = interface; *c; c++)
+		*c = *c == ':' ? '.' : *c;
+	return true;
 }
 
 /* Of the path itself, or of the nearest directory above it that is there. */

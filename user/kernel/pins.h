@@ -24,4 +24,9 @@ void pins_close(struct pins *pins);
 /* DIRECTORY/NAME into out[size]; -ENAMETOOLONG. */
 int pins_path(const char *directory, const char *name, char *out, size_t size);
 
+/* The same for what is pinned of an interface: PREFIX and its name. -EINVAL when that is no name of one. */
+int pins_interface_path(const char *directory, const char *prefix, const char *interface, char *out, size_t size);
+/* The interface of a pin; false when the pin's name does not begin with the prefix. */
+bool pins_interface_of(const char *pin, const char *prefix, char interface[16]);
+
 #endif
