@@ -200,6 +200,8 @@ static void finish(struct change *change, int ready)
 	}
 	if (ready > 0 && controller->is_stopping)
 		ready = problem_set(&change->problem, -ECANCELED, "the controller is stopping");
+	if (ready > 0 && change->config)
+		marks_prepare(controller, change->config, change->warnings);
 	if (ready > 0)
 		ready = reconcile_plan_commit(change->plan, change->config, &change->problem) ?: 1;
 	change->error = ready < 0 ? ready : 0;

@@ -31,7 +31,8 @@ struct controller_interface {
 	enum config_xdp_mode mode; /* as configured */
 	bool attached, generic, missing;
 	unsigned int ifindex, program_id;
-	char why[sizeof(((struct problem *)0)->text)]; /* it is not attached, or not as it should be */
+	char why[sizeof(((struct problem *)0)->text)];		/* it is not attached, or not as it should be */
+	char why_unmarked[sizeof(((struct problem *)0)->text)]; /* the program that sets marks is not there */
 };
 
 struct controller {
@@ -64,6 +65,8 @@ struct controller {
 
 	struct controller_interface interfaces[WEIR_MAX_INTERFACES];
 	size_t interfaces_count;
+	uint64_t marks_lost; /* packets without the mark of their rule when this configuration became live */
+	bool told_marks_lost;
 
 	struct health *health;
 	struct config_health *checks; /* copies, by pool: the engine borrows them, configurations come and go */
@@ -120,6 +123,13 @@ void interfaces_set(struct controller *controller, const struct config *config, 
 /* Looks at the devices and links as they are now: reports changes in the log and attaches what came back. */
 void interfaces_check(struct controller *controller);
 json_t *interfaces_json(const struct controller *controller);
+
+/* marks.c: the program that sets marks, on every interface that is attached. Before a configuration becomes live: where
+ * it is not yet, so that no packet of the new rules comes without its mark. */
+void marks_prepare(struct controller *controller, const struct config *config, json_t *warnings);
+/* As the live configuration wants it. is_new: it has become live now; renew: what is there gets this version's program.
+ */
+void marks_keep(struct controller *controller, bool is_new, bool renew, json_t *warnings);
 
 /* paths.c: append sentences about what keeps packets from the backends: an interface that does not forward; routes
  * that are missing or leave by a device that takes no packets from a program. */

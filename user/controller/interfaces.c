@@ -158,6 +158,7 @@ void interfaces_set(struct controller *controller, const struct config *config, 
 			detach(controller, found.links[i].interface, warnings);
 	memcpy(controller->interfaces, next, sizeof(next));
 	controller->interfaces_count = count;
+	marks_keep(controller, true, at_start, warnings);
 	interfaces_check(controller);
 }
 
@@ -202,6 +203,7 @@ void interfaces_check(struct controller *controller)
 	kernel_links(controller->pin_directory, collect_link, &found);
 	for (size_t i = 0; i < controller->interfaces_count; i++)
 		check(controller, &controller->interfaces[i], find_link(&found, controller->interfaces[i].name));
+	marks_keep(controller, false, false, NULL);
 }
 
 json_t *interfaces_json(const struct controller *controller)
