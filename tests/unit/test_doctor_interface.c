@@ -275,6 +275,21 @@ static void doctor_settings_that_keep_native_mode_away_are_told(void **state)
 		{"veth, finished ones",
 		 {.mtu = 1500, .kind = "veth", .peer = "port", .peer_tx_checksum = 0},
 		 {"veth", DOCTOR_OK, "filled in", ""}},
+		{"marks",
+		 {.mtu = 1500, .xdp = XDP_MODE_NATIVE, .is_weir = true, .has_marks = true, .driver = "none"},
+		 {"marks", DOCTOR_OK, "at TC ingress", ""}},
+		{"marks that a driver lost",
+		 {.mtu = 1500,
+		  .xdp = XDP_MODE_NATIVE,
+		  .is_weir = true,
+		  .has_marks = true,
+		  .marks_lost = 7,
+		  .driver = "some"},
+		 {"marks", DOCTOR_WARNING, "7 packets came to the kernel without the mark of their rule: some, or",
+		  "mode: generic for eth0"}},
+		{"marks that another driver lost",
+		 {.mtu = 1500, .xdp = XDP_MODE_GENERIC, .is_weir = true, .has_marks = true, .marks_lost = 7},
+		 {"marks", DOCTOR_OK, "at TC ingress", ""}},
 	};
 
 	(void)state;

@@ -68,6 +68,8 @@ struct device_facts {
 	char program_name[16];	     /* "" unknown */
 	unsigned int link_id;	     /* of the bpf_link that holds the program; 0: none is known */
 	bool is_weir;		     /* the program is Weir's, by the pins */
+	bool has_marks;		     /* the program is there that gives packets the marks of rules */
+	uint64_t marks_lost;	     /* packets that some driver left no room for one, since the tables were made */
 	int combined, combined_most; /* queue pairs in use and at most; 0 unknown */
 	int receive_queues;	     /* in use, those for XDP's own sending not among them; 0 unknown */
 	int lro;

@@ -172,6 +172,25 @@ static void judge_veth(const struct device_facts *device, const char *group, str
 	doctor_fix(report, "ethtool -K %s tx off", peer);
 }
 
+/* A driver that has no XDP metadata cannot be asked; it shows in what was lost. In generic mode the kernel has it. */
+static void judge_marks(const struct device_facts *device, const char *group, struct doctor_report *report)
+{
+	if (!device->is_weir || !device->has_marks)
+		return;
+	if (!device->marks_lost || device->xdp != XDP_MODE_NATIVE) {
+		doctor_find(report, DOCTOR_OK, group, "marks", "packets get the marks of rules at TC ingress");
+		return;
+	}
+	doctor_find(report, DOCTOR_WARNING, group, "marks",
+		    "%llu packets came to the kernel without the mark of their rule: %s, or the driver of another "
+		    "interface, leaves no room for XDP metadata",
+		    (unsigned long long)device->marks_lost, *device->driver ? device->driver : "the driver");
+	doctor_fix(report,
+		   "write mode: generic for %s, which costs several times the CPU, or match by address in nftables "
+		   "instead of by mark",
+		   device->name);
+}
+
 void judge_driver(const struct host_facts *host, const struct device_facts *device, struct doctor_report *report)
 {
 	char group[32];
@@ -184,4 +203,5 @@ void judge_driver(const struct host_facts *host, const struct device_facts *devi
 	judge_virtio_offloads(device, group, report);
 	judge_virtio_queues(host, device, group, report);
 	judge_veth(device, group, report);
+	judge_marks(device, group, report);
 }

@@ -63,4 +63,6 @@ void program_read(const char *pins, struct device_facts *device)
 	read_name(device);
 	read_link(device);
 	kernel_links(pins, compare, device);
+	device->has_marks = kernel_mark_is_attached(pins, device->name);
+	kernel_marks_lost(pins, &device->marks_lost);
 }
