@@ -211,6 +211,11 @@ static void overlap_of_rules_is_told_in_words_with_both_places(void **state)
 	}
 }
 
+#define MARKS(match, fallback)                                                                                         \
+	"pools: {p: {backends: [{name: b, address: 10.0.0.1}]}}\n"                                                     \
+	"services: [{name: s, address: 10.0.0.2, ports: [tcp/1], pools: [p], fallback: " fallback "}]\n"               \
+	"filter:\n  rules:\n  - {name: a, " match ", mark: 1}\n"
+
 static void overlap_of_sets_is_told_in_words_with_both_places(void **state)
 {
 	static const struct row rows[] = {
@@ -229,6 +234,14 @@ static void overlap_of_sets_is_told_in_words_with_both_places(void **state)
 		 "3:7 rule \"to-vips-drop\" names @vips, but there are no services, so it stands for no address (0:0); "
 		 "add "
 		 "services, or name the addresses\n"},
+		{MARKS("to: \"@vips\"", "reject"),
+		 "5:5 rule \"a\" marks nothing: what goes to the VIPs comes to the kernel only by \"fallback: "
+		 "kernel\", "
+		 "which no service has (0:0); take \"@vips\" out of it, or remove the rule\n"},
+		{MARKS("to: \"@vips\"", "kernel"), ""},
+		{MARKS("to: [\"@vips\", 10.0.0.9]", "reject"), ""},
+		{MARKS("to: \"!@vips\"", "reject"), ""},
+		{MARKS("from: 10.0.0.9", "reject"), ""},
 		{"filter: {default: drop}\n", ""},
 		{"interfaces: []\n", ""},
 	};

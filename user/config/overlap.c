@@ -123,6 +123,30 @@ static void check_vips(struct finder *finder, const struct config_rule *rule)
 		    "rule \"%s\" names @vips, but there are no services, so it stands for no address", rule->name);
 }
 
+/* What goes to the VIPs alone is steered, answered or dropped, but for services that fall back to the kernel. */
+static void check_mark(struct finder *finder, const struct config_rule *rule)
+{
+	const struct config *config = finder->config;
+	bool is_to_vips = false;
+
+	if (rule->action != CONFIG_ACTION_MARK)
+		return;
+	for (size_t i = 0; i < rule->to_count; i++) {
+		if (!rule->to[i].negated && rule->to[i].set != CONFIG_TERM_VIPS)
+			return;
+		is_to_vips = is_to_vips || !rule->to[i].negated;
+	}
+	for (size_t i = 0; i < config->services_count; i++)
+		if (config->services[i].fallback == WEIR_FALLBACK_KERNEL)
+			return;
+	if (is_to_vips && config->services_count)
+		add(finder, rule->place, (struct config_place){}, "take \"@vips\" out of it, or remove the rule",
+		    "rule \"%s\" marks nothing: what goes to the VIPs comes to the kernel only by \"fallback: "
+		    "kernel\", which "
+		    "no service has",
+		    rule->name);
+}
+
 /* The first rule that names each set. */
 static void note_uses(const struct config_rule *rule, const struct config_term *terms, size_t count,
 		      const struct config_rule **uses)
@@ -249,6 +273,7 @@ int config_findings_collect(const struct config *config, int64_t now_s, struct c
 		find_cover(&finder, i);
 		check_limit(&finder, rule);
 		check_vips(&finder, rule);
+		check_mark(&finder, rule);
 	}
 	find_idle_end(&finder);
 	cover_end(&finder.cover);
