@@ -262,11 +262,13 @@ static void check_example_filter(const struct config *config)
 	assert_string_equal(config->sets[2].path, "docs/country.mmdb");
 	assert_int_equal(config->sets[3].regions_count, 2);
 	assert_int_equal(config->sets[3].regions[1].number, 64511);
-	assert_int_equal(config->filter.rules_count, 9);
+	assert_int_equal(config->filter.rules_count, 10);
 	assert_int_equal(config->filter.rules[1].from_count, 2);
 	assert_int_equal(config->filter.rules[5].mode, CONFIG_RULE_SHADOW);
-	assert_int_equal(config->filter.rules[8].action, CONFIG_ACTION_LIMIT);
-	assert_int_equal(config->filter.rules[8].limit, 2);
+	assert_int_equal(config->filter.rules[8].action, CONFIG_ACTION_MARK);
+	assert_int_equal(config->filter.rules[8].mark, 0x10);
+	assert_int_equal(config->filter.rules[9].action, CONFIG_ACTION_LIMIT);
+	assert_int_equal(config->filter.rules[9].limit, 2);
 }
 
 static void check_example_pools(const struct config *config)
