@@ -7,10 +7,10 @@
 #include "../config/config.h"
 
 struct measure {
-	json_t *sizes;			 /* an object of numbers */
-	json_t *warnings;		 /* sentences about the lists */
-	json_t *geoip;			 /* of each set out of a GeoIP database: {"set", "prefixes", "source", "geoip"} */
-	json_t *errors;			 /* a sentence for each list that cannot be read, FILE:LINE in front */
+	json_t *sizes;	  /* an object of numbers */
+	json_t *warnings; /* sentences about the lists */
+	json_t *geoip;	  /* of each set out of a GeoIP database: {"set", "prefixes", "source", "geoip"} */
+	json_t *errors;	  /* a sentence for each list that cannot be read, FILE:LINE in front */
 	struct config_findings findings; /* sets whose lists are empty */
 };
 

@@ -237,7 +237,7 @@ static bool is_known(struct list *list, const struct config_set *set)
 /* Reads the file unless its version is known. 1: other contents, 0: the same, or -errno when there is no good version.
  */
 int sets_list_look(struct sets *sets, const struct config_set *set, struct list *list, bool accept,
-		const struct teller *to, struct problem *problem)
+		   const struct teller *to, struct problem *problem)
 {
 	struct watched watched = {sets, set->name};
 	const struct feeds_options options = {
