@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from lab import REPO
+from mmdb import Database
 from test_check import check
 
 # What the examples of the manual speak of and do not say themselves.
@@ -47,11 +48,25 @@ def keys_of(source, table):
 
 
 class ManualExamples(unittest.TestCase):
+    def write_databases(self, directory, text):
+        """With a network of every region that the text names."""
+        countries = re.findall(r"\b[A-Z]{2}\b", " ".join(re.findall(r"(?:countries|continents): \[([^]]*)", text)))
+        asns = re.findall(r"\d+", " ".join(re.findall(r"asns: \[([^]]*)", text)))
+        by_country, by_asn = Database(), Database("Test-ASN")
+        for at, word in enumerate(countries):
+            by_country.country(f"192.0.2.{16 * at}/28", word)
+        for at, word in enumerate(asns):
+            by_asn.asn(f"192.0.2.{16 * at}/28", int(word))
+        for name, database in (("country", by_country), ("asn", by_asn)):
+            if f"{name}.mmdb" in text:
+                database.write(directory / f"{name}.mmdb")
+
     def accept(self, text):
         with tempfile.TemporaryDirectory() as directory:
             (pathlib.Path(directory) / "lists").mkdir()
             for name in ["firehol.netset", *re.findall(r"file: lists/([\w.]+)", text)]:
                 (pathlib.Path(directory) / "lists" / name).write_text("# invented\n198.51.100.0/28\n")
+            self.write_databases(pathlib.Path(directory), text)
             (pathlib.Path(directory) / "weir.yaml").write_text(text)
             done = check(directory, "weir.yaml")
             self.assertEqual(done.returncode, 0, f"{text}\n{done.stderr}")
@@ -79,7 +94,7 @@ class ManualExamples(unittest.TestCase):
             self.assertGreaterEqual(len(keys), least)
             for key in keys:
                 with self.subTest(key=key):
-                    self.assertTrue(re.search(rf"^\t?(\*\w+:\*, )*\*{key}:\*", text, re.M), "not described")
+                    self.assertTrue(re.search(rf"^\t*(\*\w+:\*, )*\*{key}:\*", text, re.M), "not described")
                     self.assertTrue(re.search(rf"[{{ ,]{key}: ", examples), "in no example")
         for key, words in (("action", ("pass", "allow", "drop", "reject", "limit")), ("mode", ("enforce", "shadow", "off")),
                            ("default", ("pass", "drop")), ("fragment", ("no", "first", "later", "yes")),
