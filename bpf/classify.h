@@ -192,11 +192,13 @@ static __always_inline __u32 classify_in_group6(const struct weir_group6 *group,
 /* Among the prefixes from /32 on. */
 static __always_inline __u32 classify_long6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
 {
-	__u32 hash = weir_hash6_top(high >> 32), index = hash >> 16, found = 0;
-	__u64 *bits = bank_lookup(bits6, bank, &index);
+	__u32 hash = weir_hash6_top(high >> 32), bit = hash >> (f->bits6_shift & 31), found = 0;
 	struct weir_line *line;
 
-	if (!bits || !(*bits >> (hash >> 10 & 63) & 1))
+	if (!f->bits6_shift)
+		return 0;
+	line = bank_line(bank, f->bits6 + bit / 512);
+	if (!line || !(line->bits6[bit / 64 % 8] >> bit % 64 & 1))
 		return 0;
 	line = bank_line(bank, f->groups6 + (hash & f->groups6_mask));
 	if (!line)

@@ -97,7 +97,6 @@ _Static_assert(sizeof(struct weir_line4) == 64, "a cache line");
  * /31: tops6[first 16 bits] tells their lengths, they are in buckets6. Shorter ones are spread over tops6.
  */
 #define WEIR_TOPS6 65536
-#define WEIR_BITS6 65536 /* words: bit n & 63 of word n >> 6 for a hash whose upper 22 bits are n */
 
 struct weir_top6 {
 	__u32 lengths; /* bit n - 1: there are prefixes of length n, 17..31, below these 16 bits */
@@ -158,6 +157,7 @@ struct weir_line {
 		__u32 values4[WEIR_LINE_VALUES4];
 		struct weir_entry4 entries4[WEIR_LINE_ENTRIES4];
 		struct weir_line4 ranges4;
+		__u64 bits6[8];
 		struct weir_group6 group6;
 		struct weir_bucket6 bucket6;
 		struct weir_vector_line vector;
@@ -237,18 +237,18 @@ struct weir_filter {
 	__u32 default_action; /* enum weir_action: PASS or DROP */
 	__u32 enforcing; /* line in vectors of the vector of the rules that act; behind it lies that of the shadows */
 	__u32 shadows;	 /* rules that are shadows */
-	__u32 values4, entries4, lines4, groups6, buckets6, vectors; /* the lines at which these tables begin */
-	__u32 entries4_lines;					     /* that hashes lead to */
+	__u32 values4, entries4, lines4, bits6, groups6, buckets6, vectors; /* the lines at which these tables begin */
+	__u32 entries4_lines;						    /* that hashes lead to */
 	__u32 entries4_seed;
-	__u32 groups6_mask;			  /* lines of groups6 - 1; a power of two less one */
-	__u32 buckets6_mask;			  /* hashed buckets - 1 */
-	__u32 dimensions;			  /* bit d: some rule looks at dimension d */
-	__u32 used;				  /* how many those are */
+	__u32 bits6_shift;   /* from a hash to the number of its bit; 0: there is no prefix from /32 on */
+	__u32 groups6_mask;  /* lines of groups6 - 1; a power of two less one */
+	__u32 buckets6_mask; /* hashed buckets - 1 */
+	__u32 dimensions;    /* bit d: some rule looks at dimension d */
+	__u32 used;	     /* how many those are */
 	__u32 order[WEIR_DIMENSIONS_TOTAL];	  /* those: the first used entries, each once */
 	__u32 index_base[WEIR_DIMENSIONS_TOTAL];  /* where the dimension's table starts in indexes, in elements */
 	__u32 vector_base[WEIR_DIMENSIONS_TOTAL]; /* where its vectors start in vectors, in lines */
 	__u32 interfaces[WEIR_MAX_INTERFACES];	  /* ifindex, 0: no more */
-	__u32 reserved;
 	__u64 quick[WEIR_QUICK_CLASSES]; /* WEIR_FILTERS_QUICK: what the rules say of the first classes of sources */
 };
 _Static_assert(sizeof(struct weir_filter) % 8 == 0, "layout");

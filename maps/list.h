@@ -57,7 +57,6 @@
 	X(bits4, ARRAY, __u32, __u64, WEIR_BITS4, BPF_F_MMAPABLE)                                                      \
 	X(tops4, ARRAY, __u32, __u64, WEIR_TOPS4, BPF_F_MMAPABLE)                                                      \
 	X(tops6, ARRAY, __u32, struct weir_top6, WEIR_TOPS6, BPF_F_MMAPABLE)                                           \
-	X(bits6, ARRAY, __u32, __u64, WEIR_BITS6, BPF_F_MMAPABLE)                                                      \
 	X(indexes, ARRAY, __u32, __u64, WEIR_MAX_INDEXES, BPF_F_MMAPABLE)                                              \
 	X(rules, ARRAY, __u32, struct weir_rule, WEIR_MAX_RULES, BPF_F_MMAPABLE)
 

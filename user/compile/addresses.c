@@ -202,10 +202,10 @@ static uint32_t find_in_group(const struct weir_group6 *group, const struct addr
 /* Among the prefixes from /32 on. */
 static uint32_t find_long(const struct compile_addresses *addresses, const struct addr *addr)
 {
-	uint32_t hash = weir_hash6_top(addr->bytes.word[0]), found;
+	uint32_t hash = weir_hash6_top(addr->bytes.word[0]), bit = hash >> addresses->bits6_shift, found;
 	const struct weir_group6 *group;
 
-	if (!addresses->bits6_count || !(addresses->bits6[hash >> 16] >> (hash >> 10 & 63) & 1))
+	if (!addresses->bits6_count || !(addresses->bits6[bit / 64] >> bit % 64 & 1))
 		return 0;
 	group = &addresses->groups6[hash & (addresses->groups6_count - 1)];
 	if (group->count != WEIR_GROUP6_LENGTHS)

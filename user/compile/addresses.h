@@ -25,8 +25,9 @@ struct compile_addresses {
 	size_t lines4_count;
 	struct weir_top6 *tops6; /* [WEIR_TOPS6], or NULL and 0: no set holds an IPv6 address */
 	size_t tops6_count;
-	uint64_t *bits6; /* [WEIR_BITS6], or NULL and 0: no prefix is as long as /32 */
+	uint64_t *bits6; /* a power of two, at least 8, or NULL and 0: no prefix is as long as /32 */
 	size_t bits6_count;
+	uint32_t bits6_shift;
 	struct weir_group6 *groups6; /* a power of two, or NULL and 0 */
 	size_t groups6_count;
 	struct weir_bucket6 *buckets6; /* the hashed ones, a power of two, and those that they lead to */

@@ -141,6 +141,7 @@ static int fill_addresses(const struct compile_sides *sides, const struct compil
 		return error;
 	head->entries4_lines = addresses->entries4_hashed;
 	head->entries4_seed = addresses->entries4_seed;
+	head->bits6_shift = addresses->bits6_shift;
 	head->groups6_mask = addresses->groups6_count ? addresses->groups6_count - 1 : 0;
 	head->buckets6_mask = addresses->buckets6_hashed ? addresses->buckets6_hashed - 1 : 0;
 	error = compile_sides_vectors(sides, COMPILE_FROM, rules, filter);
@@ -184,6 +185,7 @@ size_t compile_filter_lines(const struct compile_filter *filter, struct compile_
 		{addresses->values4, addresses->values4_count * sizeof(*addresses->values4), 0},
 		{addresses->entries4, addresses->entries4_count * sizeof(*addresses->entries4), 0},
 		{addresses->lines4, addresses->lines4_count * sizeof(*addresses->lines4), 0},
+		{addresses->bits6, addresses->bits6_count * sizeof(*addresses->bits6), 0},
 		{addresses->groups6, addresses->groups6_count * sizeof(*addresses->groups6), 0},
 		{addresses->buckets6, addresses->buckets6_count * sizeof(*addresses->buckets6), 0},
 		{filter->vectors, filter->vectors_count * sizeof(*filter->vectors), 0},
@@ -210,9 +212,10 @@ static int place_lines(struct compile_filter *filter, struct problem *problem)
 	filter->head.values4 = tables[0].first;
 	filter->head.entries4 = tables[1].first;
 	filter->head.lines4 = tables[2].first;
-	filter->head.groups6 = tables[3].first;
-	filter->head.buckets6 = tables[4].first;
-	filter->head.vectors = tables[5].first;
+	filter->head.bits6 = tables[3].first;
+	filter->head.groups6 = tables[4].first;
+	filter->head.buckets6 = tables[5].first;
+	filter->head.vectors = tables[6].first;
 	return 0;
 }
 

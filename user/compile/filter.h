@@ -29,7 +29,7 @@ struct compile_lines {
 	size_t bytes;
 	uint32_t first; /* line */
 };
-#define COMPILE_LINES 6
+#define COMPILE_LINES 7
 
 struct compile_filter {
 	struct weir_filter head;

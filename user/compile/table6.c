@@ -15,6 +15,12 @@
 /* The table is doubled so often, at most, to shorten its chains: more does not part equal hashes. */
 #define DOUBLINGS 4
 
+/* Bits for each group, as a power of two between a line of them and half a MiB, which a processor's second cache
+ * holds. */
+#define BITS_EACH  16
+#define LINE_ORDER 9
+#define MOST_ORDER 22
+
 static size_t power_of_two(size_t least)
 {
 	size_t power = 1;
@@ -105,7 +111,7 @@ static void fill_group(const struct compile_class6 *entry, bool is_full, struct 
 	struct weir_group6 *group = group_of(prefix, out);
 	uint32_t hash = hash_of_first(prefix);
 
-	out->bits6[hash >> 16] |= 1ull << (hash >> 10 & 63);
+	out->bits6[(hash >> out->bits6_shift) / 64] |= 1ull << (hash >> out->bits6_shift) % 64;
 	if (!is_full) {
 		insert(group, entry);
 		return;
@@ -137,15 +143,19 @@ static int fill_groups(const struct compile_class6 *prefixes, size_t count, stru
 {
 	size_t groups = count_groups(prefixes, count);
 	uint8_t *members AUTO_FREE = NULL; /* of each group, up to one more than fit */
+	size_t bits = 1u << LINE_ORDER;
 
 	if (!groups)
 		return 0;
 	members = calloc(groups, sizeof(*members));
-	out->bits6 = calloc(WEIR_BITS6, sizeof(*out->bits6));
+	for (out->bits6_shift = 32 - LINE_ORDER; out->bits6_shift > 32 - MOST_ORDER && bits < BITS_EACH * groups;
+	     bits *= 2)
+		out->bits6_shift--;
+	out->bits6_count = bits / 64;
+	out->bits6 = calloc(out->bits6_count, sizeof(*out->bits6));
 	out->groups6 = calloc(groups, sizeof(*out->groups6));
 	if (!members || !out->bits6 || !out->groups6)
 		return -ENOMEM;
-	out->bits6_count = WEIR_BITS6;
 	out->groups6_count = groups;
 	for (size_t i = 0; i < count; i++) {
 		uint8_t *member = &members[hash_of_first(&prefixes[i].prefix) & (groups - 1)];

@@ -29,8 +29,6 @@ static struct bank_rows bank_filter_rows(const struct compile_filter *filter, en
 		return (struct bank_rows){addresses->tops4, addresses->tops4_count};
 	case KERNEL_MAP_tops6:
 		return (struct bank_rows){addresses->tops6, addresses->tops6_count};
-	case KERNEL_MAP_bits6:
-		return (struct bank_rows){addresses->bits6, addresses->bits6_count};
 	case KERNEL_MAP_indexes:
 		return (struct bank_rows){filter->indexes, filter->indexes_count};
 	case KERNEL_MAP_rules:
