@@ -66,6 +66,24 @@ static __always_inline __u32 classify_is_entry4(const struct weir_entry4 *entry,
 	return (((entry->key ^ number) & 0xffffff) - 1) >> 31 & (entry->key >> 24 | entry->key >> 25);
 }
 
+/* The entry of a /24 in the line that is so many behind the one that its hash leads to; NULL: none. */
+static __always_inline struct weir_entry4 *classify_find_entry4(const struct weir_filter *f, __u32 bank, __u32 number,
+								__u32 behind)
+{
+	__u32 at = weir_hash4(number, f->entries4_seed, f->entries4_lines) + behind;
+	struct weir_line *line = bank_line(bank, f->entries4 + at);
+	__u32 second, third, fourth;
+
+	if (!line)
+		return NULL;
+	second = classify_is_entry4(&line->entries4[1], number);
+	third = classify_is_entry4(&line->entries4[2], number);
+	fourth = classify_is_entry4(&line->entries4[3], number);
+	if (!(second | third | fourth | classify_is_entry4(&line->entries4[0], number)))
+		return NULL;
+	return &line->entries4[(second + 2 * third + 3 * fourth) % WEIR_LINE_ENTRIES4];
+}
+
 /* The class, or the outer one's: without a branch, since whether an address is within is anybody's guess. */
 static __always_inline __u32 classify_in_range4(const struct weir_entry4 *entry, int i, __u32 class, __u32 low)
 {
@@ -74,99 +92,107 @@ static __always_inline __u32 classify_in_range4(const struct weir_entry4 *entry,
 	return class ^ ((class ^ entry->inner[i]) & -is_within);
 }
 
-static __always_inline __u32 classify_in_entry4(const struct weir_filter *f, __u32 bank,
-						const struct weir_entry4 *entry, __u32 low)
+static __always_inline __u32 classify_in_ranges4(const struct weir_entry4 *entry, __u32 low)
 {
-	__u32 kind = entry->key >> 24;
-
-	if (kind != WEIR_ENTRY4_RANGES)
-		return classify_in_lines(f, bank, entry->index, kind == WEIR_ENTRY4_DENSE, low);
 	return classify_in_range4(entry, 1, classify_in_range4(entry, 0, entry->class, low), low);
 }
 
-/* number is that of the /24, low the last byte of the address. */
+/* An entry wherever it may lie, and whatever it is. */
 static __always_inline __u32 classify_entry4(const struct weir_filter *f, __u32 bank, __u32 number, __u32 low)
 {
-	__u32 at = f->entries4 + weir_hash4(number, f->entries4_seed, f->entries4_lines);
-
 	for (__u32 i = 0; i < WEIR_ENTRY4_PROBES; i++) {
-		struct weir_line *line = bank_line(bank, at + i);
-		__u32 second, third, fourth;
+		struct weir_entry4 *entry = classify_find_entry4(f, bank, number, i);
+		__u32 kind;
 
-		if (!line)
-			return 0;
-		second = classify_is_entry4(&line->entries4[1], number);
-		third = classify_is_entry4(&line->entries4[2], number);
-		fourth = classify_is_entry4(&line->entries4[3], number);
-		if (second | third | fourth | classify_is_entry4(&line->entries4[0], number))
-			return classify_in_entry4(
-				f, bank, &line->entries4[(second + 2 * third + 3 * fourth) % WEIR_LINE_ENTRIES4], low);
+		if (!entry)
+			continue;
+		kind = entry->key >> 24;
+		if (kind == WEIR_ENTRY4_RANGES)
+			return classify_in_ranges4(entry, low);
+		return classify_in_lines(f, bank, entry->index, kind == WEIR_ENTRY4_DENSE, low);
 	}
 	return 0;
+}
+
+/* The half of tops4's element that is the /16's. */
+static __always_inline __u32 classify_top4(__u32 bank, __u32 address)
+{
+	__u32 pair = address >> 17;
+	__u64 *tops = bank_lookup(tops4, bank, &pair);
+
+	return tops ? *tops >> (address >> 16 & 1) * 32 : 0;
+}
+
+/* What takes more than one look at one line. A global function, which the verifier checks once by itself. */
+__noinline __u32 classify_further4(__u32 bank, __u32 address)
+{
+	__u32 zero = 0, number = address >> 8, low = address & 255, values = classify_top4(bank & 1, address);
+	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
+
+	if (!f)
+		return 0;
+	return values ? classify_value4(f, bank & 1, values - 1 + (number & 255), low)
+		      : classify_entry4(f, bank & 1, number, low);
 }
 
 /* The address in host order. */
 static __always_inline __u32 classify4(const struct weir_filter *f, __u32 bank, __u32 address)
 {
-	__u32 word = address >> 14, pair = address >> 17, number = address >> 8, values;
-	__u64 *bits = bank_lookup(bits4, bank, &word), *tops;
+	__u32 word = address >> 14, number = address >> 8;
+	__u64 *bits = bank_lookup(bits4, bank, &word);
+	struct weir_entry4 *entry;
 
 	if (!bits || !(*bits >> (number & 63) & 1))
 		return 0;
-	tops = bank_lookup(tops4, bank, &pair);
-	if (!tops)
-		return 0;
-	values = *tops >> (address >> 16 & 1) * 32;
-	if (values)
-		return classify_value4(f, bank, values - 1 + (number & 255), address & 255);
-	return classify_entry4(f, bank, number, address & 255);
+	if (!classify_top4(bank, address)) {
+		entry = classify_find_entry4(f, bank, number, 0);
+		if (entry && entry->key >> 24 == WEIR_ENTRY4_RANGES)
+			return classify_in_ranges4(entry, address & 255);
+	}
+	return classify_further4(bank, address) & 0xffff;
 }
 
 #define CLASSIFY_FOUND (1u << 16)
 
-/* The class of one prefix with CLASSIFY_FOUND, 0 when it is no entry. */
-static __always_inline __u32 classify_probe6(const struct weir_filter *f, __u32 bank, const __be32 word[4],
-					     __u32 length)
+/* The class of the prefix of that length around the address with CLASSIFY_FOUND, 0 when it is no entry. high and low
+ * are the address's words in network order, the first of each in the upper half. */
+__noinline __u32 classify_probe6(__u32 bank, __u64 high, __u64 low, __u32 length)
 {
-	__u32 index = weir_hash6(word, length) & f->buckets6_mask;
+	const __be32 word[4] = {
+		(__u32)(high >> 32) & bits_mask_word(length & 255, 0), (__u32)high & bits_mask_word(length & 255, 1),
+		(__u32)(low >> 32) & bits_mask_word(length & 255, 2), (__u32)low & bits_mask_word(length & 255, 3)};
+	__u32 zero = 0, index;
+	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
 
+	if (!f)
+		return 0;
+	index = weir_hash6(word, length & 255) & f->buckets6_mask;
 	for (int i = 0; i < WEIR_BUCKET6_CHAIN; i++) {
-		struct weir_line *line = bank_line(bank, f->buckets6 + index);
-		struct weir_bucket6 *bucket;
+		struct weir_line *line = bank_line(bank & 1, f->buckets6 + index);
 
 		if (!line)
 			return 0;
-		bucket = &line->bucket6;
 #pragma unroll
 		for (int j = 0; j < WEIR_BUCKET6_ENTRIES; j++) {
-			const struct weir_entry6 *entry = &bucket->entry[j];
+			const struct weir_entry6 *entry = &line->bucket6.entry[j];
 
-			if (entry->length == length && !((entry->address[0] ^ word[0]) | (entry->address[1] ^ word[1]) |
-							 (entry->address[2] ^ word[2]) | (entry->address[3] ^ word[3])))
+			if (entry->length == (length & 255) &&
+			    !((entry->address[0] ^ word[0]) | (entry->address[1] ^ word[1]) |
+			      (entry->address[2] ^ word[2]) | (entry->address[3] ^ word[3])))
 				return CLASSIFY_FOUND | entry->class;
 		}
-		index = bucket->next;
+		index = line->bucket6.next;
 		if (!index)
 			return 0;
 	}
 	return 0;
 }
 
-/* The longest of the prefixes that lengths names; bit 0 is length base. high and low are the address's words in network
- * order, the first of each in the upper half; where is bank << 8 | base. */
-__noinline __u32 classify_lengths6(__u64 high, __u64 low, __u64 lengths, __u32 where)
+/* The longest of the prefixes that lengths names; bit 0 is length base. */
+static __always_inline __u32 classify_lengths6(__u32 bank, __u64 high, __u64 low, __u64 lengths, __u32 base)
 {
-	__u32 bank = where >> 8 & 1, zero = 0;
-	struct weir_filter *f = bank_lookup(filter, bank, &zero);
-
-	if (!f)
-		return 0;
 	for (int i = 0; i < 64 && lengths; i++) {
-		__u32 bit = bits_highest(lengths), length = ((where & 255) + bit) & 255;
-		const __be32 word[4] = {
-			(__u32)(high >> 32) & bits_mask_word(length, 0), (__u32)high & bits_mask_word(length, 1),
-			(__u32)(low >> 32) & bits_mask_word(length, 2), (__u32)low & bits_mask_word(length, 3)};
-		__u32 found = classify_probe6(f, bank, word, length);
+		__u32 bit = bits_highest(lengths), found = classify_probe6(bank, high, low, base + bit);
 
 		if (found)
 			return found;
@@ -175,54 +201,77 @@ __noinline __u32 classify_lengths6(__u64 high, __u64 low, __u64 lengths, __u32 w
 	return 0;
 }
 
-/* high and low in host order. */
+/* The class of the longest of the prefixes that hold the address, which is in host order, with CLASSIFY_FOUND; without
+ * a branch, as for IPv4. */
 static __always_inline __u32 classify_in_group6(const struct weir_group6 *group, __u64 high, __u64 low)
 {
-#pragma unroll
-	for (int i = 0; i < WEIR_GROUP6_PREFIXES; i++) {
-		__u32 shift = group->low_shift[i], half = shift >> 1; /* by 64 in two steps */
+	__u32 found = 0;
 
-		if (i < group->count && !((high ^ group->high[i]) >> (group->high_shift[i] & 63) |
-					  (low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63)))
-			return CLASSIFY_FOUND | group->class[i];
+#pragma unroll
+	for (int i = WEIR_GROUP6_PREFIXES - 1; i >= 0; i--) {
+		__u32 shift = group->low_shift[i], half = shift >> 1; /* by 64 in two steps */
+		__u64 differs = (high ^ group->high[i]) >> (group->high_shift[i] & 63) |
+				(low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63);
+		__u32 is_there = ((i - group->count) >> 31) & ~((differs | -differs) >> 63);
+
+		found ^= (found ^ (CLASSIFY_FOUND | group->class[i])) & -is_there;
 	}
-	return 0;
+	return found;
 }
 
-/* Among the prefixes from /32 on. */
-static __always_inline __u32 classify_long6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
+/* What prefixes from /32 on with these first 32 bits there may be; NULL: none. */
+static __always_inline struct weir_group6 *classify_group6(const struct weir_filter *f, __u32 bank, __u32 first)
 {
-	__u32 hash = weir_hash6_top(high >> 32), bit = hash >> (f->bits6_shift & 31), found = 0;
+	__u32 hash = weir_hash6_top(first), bit = hash >> (f->bits6_shift & 31);
 	struct weir_line *line;
 
 	if (!f->bits6_shift)
-		return 0;
+		return NULL;
 	line = bank_line(bank, f->bits6 + bit / 512);
 	if (!line || !(line->bits6[bit / 64 % 8] >> bit % 64 & 1))
-		return 0;
+		return NULL;
 	line = bank_line(bank, f->groups6 + (hash & f->groups6_mask));
-	if (!line)
+	return line ? &line->group6 : NULL;
+}
+
+/* What takes probes by length. A global function, as for IPv4. */
+__noinline __u32 classify_further6(__u32 bank, __u64 high, __u64 low)
+{
+	__u32 zero = 0, index = bpf_ntohl(high >> 32) >> 16, found = 0;
+	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
+	struct weir_top6 *top = bank_lookup(tops6, bank & 1, &index);
+	struct weir_group6 *group;
+
+	if (!f || !top)
 		return 0;
-	if (line->group6.count != WEIR_GROUP6_LENGTHS)
-		return classify_in_group6(&line->group6, bits_host_order(high), bits_host_order(low));
-	if (line->group6.lengths[1])
-		found = classify_lengths6(high, low, line->group6.lengths[1], bank << 8 | 96);
-	if (!found && line->group6.lengths[0])
-		found = classify_lengths6(high, low, line->group6.lengths[0], bank << 8 | 32);
-	return found;
+	group = classify_group6(f, bank & 1, high >> 32);
+	if (group && group->count == WEIR_GROUP6_LENGTHS) {
+		found = classify_lengths6(bank, high, low, group->lengths[1], 96);
+		if (!found)
+			found = classify_lengths6(bank, high, low, group->lengths[0], 32);
+	}
+	if (!found)
+		found = classify_lengths6(bank, high, low, top->lengths, 1);
+	return found ? found : top->class;
 }
 
 static __always_inline __u32 classify6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
 {
-	__u32 index = bpf_ntohl(high >> 32) >> 16, found;
+	__u32 index = bpf_ntohl(high >> 32) >> 16, found = 0, further;
 	struct weir_top6 *top = bank_lookup(tops6, bank, &index);
+	struct weir_group6 *group;
 
 	if (!top)
 		return 0;
-	found = classify_long6(f, bank, high, low);
-	if (!found && top->lengths)
-		found = classify_lengths6(high, low, top->lengths, bank << 8 | 1);
-	return found ? found & 0xffff : top->class;
+	further = top->lengths;
+	group = classify_group6(f, bank, high >> 32);
+	if (group && group->count == WEIR_GROUP6_LENGTHS)
+		further = 1;
+	else if (group)
+		found = classify_in_group6(group, bits_host_order(high), bits_host_order(low));
+	if (!found)
+		found = further ? classify_further6(bank, high, low) : top->class;
+	return found & 0xffff;
 }
 
 /* The class of an address: its words in network order, the first of each two in the upper half. */
