@@ -212,7 +212,7 @@ static __always_inline __u32 classify_in_group6(const struct weir_group6 *group,
 		__u32 shift = group->low_shift[i], half = shift >> 1; /* by 64 in two steps */
 		__u64 differs = (high ^ group->high[i]) >> (group->high_shift[i] & 63) |
 				(low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63);
-		__u32 is_there = ((i - group->count) >> 31) & ~((differs | -differs) >> 63);
+		__u32 is_there = (__u32)(i - group->count) >> 31 & ~((differs | -differs) >> 63);
 
 		found ^= (found ^ (CLASSIFY_FOUND | group->class[i])) & -is_there;
 	}
