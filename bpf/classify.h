@@ -201,22 +201,18 @@ static __always_inline __u32 classify_lengths6(__u32 bank, __u64 high, __u64 low
 	return 0;
 }
 
-/* The class of the longest of the prefixes that hold the address, which is in host order, with CLASSIFY_FOUND; without
- * a branch, as for IPv4. */
+/* The class of the longest of the prefixes that hold the address, which is in host order, with CLASSIFY_FOUND. */
 static __always_inline __u32 classify_in_group6(const struct weir_group6 *group, __u64 high, __u64 low)
 {
-	__u32 found = 0;
-
 #pragma unroll
-	for (int i = WEIR_GROUP6_PREFIXES - 1; i >= 0; i--) {
+	for (int i = 0; i < WEIR_GROUP6_PREFIXES; i++) {
 		__u32 shift = group->low_shift[i], half = shift >> 1; /* by 64 in two steps */
-		__u64 differs = (high ^ group->high[i]) >> (group->high_shift[i] & 63) |
-				(low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63);
-		__u32 is_there = (__u32)(i - group->count) >> 31 & ~((differs | -differs) >> 63);
 
-		found ^= (found ^ (CLASSIFY_FOUND | group->class[i])) & -is_there;
+		if (i < group->count && !((high ^ group->high[i]) >> (group->high_shift[i] & 63) |
+					  (low ^ group->low[i]) >> (half & 63) >> ((shift - half) & 63)))
+			return CLASSIFY_FOUND | group->class[i];
 	}
-	return found;
+	return 0;
 }
 
 /* What prefixes from /32 on with these first 32 bits there may be; NULL: none. */
