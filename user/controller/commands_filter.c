@@ -127,7 +127,7 @@ static json_t *set_json(const struct controller *controller, const struct config
 {
 	const struct config_set *set = &config->sets[i];
 	const struct prefixes *content = controller->filter->contents.contents[i];
-	const struct sets_state *state = set->kind != CONFIG_SET_INLINE ? sets_find(controller->sets, set) : NULL;
+	const struct sets_state *state = sets_find(controller->sets, set);
 	json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:f, s:o}", "set", set->name, "prefixes",
 				(json_int_t)prefixes_count(content), "v4_ranges", (json_int_t)content->v4_count,
 				"v6_prefixes", (json_int_t)content->v6_count, "v4_addresses",

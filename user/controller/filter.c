@@ -27,8 +27,7 @@ bool filter_interfaces_moved(const struct controller *controller)
 bool filter_is_behind(const struct sets_filter *filter, const struct sets *sets, const struct config *config)
 {
 	for (size_t i = 0; i < config->sets_count; i++) {
-		const struct config_set *set = &config->sets[i];
-		const struct sets_state *state = set->kind != CONFIG_SET_INLINE ? sets_find(sets, set) : NULL;
+		const struct sets_state *state = sets_find(sets, &config->sets[i]);
 
 		if (state && state->good != filter->contents.contents[i])
 			return true;

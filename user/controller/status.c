@@ -110,7 +110,7 @@ json_t *status_backends_json(const struct controller *controller)
 const char *status_set_problem(const struct controller *controller, size_t set)
 {
 	const struct config_set *config = &reconcile_config(controller->reconcile)->sets[set];
-	const struct sets_state *state = config->kind != CONFIG_SET_INLINE ? sets_find(controller->sets, config) : NULL;
+	const struct sets_state *state = sets_find(controller->sets, config);
 
 	return state ? state->why : "";
 }

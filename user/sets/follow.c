@@ -37,7 +37,7 @@ static void forget_unwanted(struct sets *sets, const struct config *config)
 /* The list of a set that is followed, or NULL. */
 static struct list *followed(const struct sets *sets, const struct config_set *set)
 {
-	struct list *list = set->kind != CONFIG_SET_INLINE ? sets_list_find(sets, set) : NULL;
+	struct list *list = sets_list_find(sets, set);
 
 	return list && list->state.good ? list : NULL;
 }
@@ -90,7 +90,7 @@ int sets_renew(struct sets *sets, const struct config *config, const char *name,
 
 	for (size_t i = 0; i < config->sets_count; i++) {
 		const struct config_set *set = &config->sets[i];
-		struct list *list = set->kind != CONFIG_SET_INLINE ? sets_list_find(sets, set) : NULL;
+		struct list *list = sets_list_find(sets, set);
 		int changed;
 
 		if (strcmp(set->name, name) != 0 || !list)

@@ -33,7 +33,7 @@ struct teller {
 	void *arg;
 };
 
-/* The list that a set is read from, or NULL. */
+/* The list that a set is read from; NULL: it is not known, or the set is written in the configuration. */
 struct list *sets_list_find(const struct sets *sets, const struct config_set *set);
 /* Reads it again when it has changed, and takes what is good. 1 taken, 0 nothing new or held back, or -errno with
  * *problem. */

@@ -99,6 +99,8 @@ struct list *sets_list_find(const struct sets *sets, const struct config_set *se
 {
 	uint64_t source = hash_source(set);
 
+	if (set->kind == CONFIG_SET_INLINE)
+		return NULL;
 	for (size_t i = 0; i < sets->count; i++)
 		if (sets->lists[i].source == source && !strcmp(sets->lists[i].name, set->name) &&
 		    !strcmp(sets->lists[i].path, set->path))

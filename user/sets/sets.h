@@ -77,7 +77,7 @@ struct sets_state {
 	char why[1024];		    /* the file's version is not in use; empty: it is */
 	int64_t read_s;		    /* CLOCK_REALTIME when good was read */
 };
-/* NULL: not known. Until the next call that reads. */
+/* NULL: not known, or the set is written in the configuration. Until the next call that reads. */
 const struct sets_state *sets_find(const struct sets *sets, const struct config_set *set);
 
 #endif
