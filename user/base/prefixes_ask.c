@@ -5,18 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static struct addr addr_of4(uint32_t number)
-{
-	return (struct addr){.family = WEIR_IPV4, .bytes.word[0] = htonl(number)};
-}
-
-static struct addr addr_of6(uint64_t high, uint64_t low)
-{
-	return (struct addr){.family = WEIR_IPV6,
-			     .bytes.word = {htonl((uint32_t)(high >> 32)), htonl((uint32_t)high),
-					    htonl((uint32_t)(low >> 32)), htonl((uint32_t)low)}};
-}
-
 /* The largest prefix around number that lies within the range. */
 static struct prefix prefix_within(const struct range4 *range, uint32_t number)
 {

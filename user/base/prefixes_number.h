@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Private to prefixes: addresses as numbers, and how prefixes lie to each other. */
+/* Addresses as numbers, and how prefixes lie to each other: for prefixes, and for what reads and writes them. */
 #ifndef WEIR_BASE_PREFIXES_NUMBER_H
 #define WEIR_BASE_PREFIXES_NUMBER_H
 
@@ -20,6 +20,18 @@ static inline number6 number6_of(const struct addr *addr)
 	for (int i = 0; i < 4; i++)
 		number = number << 32 | ntohl(addr->bytes.word[i]);
 	return number;
+}
+
+static inline struct addr addr_of4(uint32_t number)
+{
+	return (struct addr){.family = WEIR_IPV4, .bytes.word[0] = htonl(number)};
+}
+
+static inline struct addr addr_of6(uint64_t high, uint64_t low)
+{
+	return (struct addr){.family = WEIR_IPV6,
+			     .bytes.word = {htonl((uint32_t)(high >> 32)), htonl((uint32_t)high),
+					    htonl((uint32_t)(low >> 32)), htonl((uint32_t)low)}};
 }
 
 static inline number6 address_of(const struct prefix6 *prefix)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/file.h"
+#include "../base/prefixes_number.h"
 #include "../base/scope.h"
 #include <weir/capacity.h>
 
@@ -117,29 +118,19 @@ static int check_header(const char *path, const char *data, size_t size, struct 
 	return 0;
 }
 
-static struct addr addr_of(uint8_t family, uint64_t high, uint64_t low)
-{
-	struct addr addr = {.family = family};
-	uint32_t words[4] = {(uint32_t)(high >> 32), (uint32_t)high, (uint32_t)(low >> 32), (uint32_t)low};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		addr.bytes.word[i] = htonl(words[i]);
-	return addr;
-}
-
 /* Once more through a builder: whatever the file says, the set is one. */
 static int read_words(const struct cache_header *header, const uint64_t *words, struct prefixes_builder *builder)
 {
 	int error = 0;
 
 	for (size_t i = 0; !error && i < header->v4_count; i++, words++) {
-		struct addr first = addr_of(WEIR_IPV4, *words & 0xffffffff00000000ull, 0);
-		struct addr last = addr_of(WEIR_IPV4, *words << 32, 0);
+		struct addr first = addr_of4((uint32_t)(*words >> 32));
+		struct addr last = addr_of4((uint32_t)*words);
 
 		error = prefixes_add_range(builder, &first, &last);
 	}
 	for (size_t i = 0; !error && i < header->v6_count; i++, words += WORDS_OF_PREFIX) {
-		struct prefix prefix = {.addr = addr_of(WEIR_IPV6, words[0], words[1]), .length = (uint8_t)words[2]};
+		struct prefix prefix = {.addr = addr_of6(words[0], words[1]), .length = (uint8_t)words[2]};
 		struct addr addr = prefix.addr;
 
 		if (words[2] > 128 || !prefix_covers(&prefix, &addr))

@@ -44,13 +44,8 @@ static int refuse_bytes(struct walk *walk, const char *sentence)
 
 static struct addr addr_of(uint8_t family, number6 address)
 {
-	struct addr addr = {.family = family};
-
-	if (family == WEIR_IPV4)
-		addr.bytes.word[0] = htonl((uint32_t)address);
-	for (int i = 0; family == WEIR_IPV6 && i < 4; i++)
-		addr.bytes.word[i] = htonl((uint32_t)(address >> (96 - 32 * i)));
-	return addr;
+	return family == WEIR_IPV4 ? addr_of4((uint32_t)address)
+				   : addr_of6((uint64_t)(address >> 64), (uint64_t)address);
 }
 
 static int end_range(struct walk *walk)
