@@ -2,13 +2,20 @@
 /*
  * The class of an address: which sets hold it. maps/filter.h says how the tables are laid out.
  *
- * The search by prefix length is a global function, which the verifier checks once by itself. A table that is not there
- * is an empty one.
+ * What most addresses need is looked up in place; the rest is left to global functions, which the verifier checks once
+ * by themselves. A table that is not there is an empty one.
  */
 #ifndef WEIR_BPF_CLASSIFY_H
 #define WEIR_BPF_CLASSIFY_H
 
 #include "bits.h"
+
+static __always_inline struct weir_filter *classify_head(__u32 bank)
+{
+	__u32 zero = 0;
+
+	return bank_lookup(filter, bank, &zero);
+}
 
 /* How many of the range starts of a line are at most low: eight bytes a word, the even and the odd ones each in lanes
  * of 16 bits, where the difference to 256 + low keeps bit 8 exactly when the start is not larger. */
@@ -126,8 +133,8 @@ static __always_inline __u32 classify_top4(__u32 bank, __u32 address)
 /* What takes more than one look at one line. A global function, which the verifier checks once by itself. */
 __noinline __u32 classify_further4(__u32 bank, __u32 address)
 {
-	__u32 zero = 0, number = address >> 8, low = address & 255, values = classify_top4(bank & 1, address);
-	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
+	__u32 number = address >> 8, low = address & 255, values = classify_top4(bank & 1, address);
+	struct weir_filter *f = classify_head(bank & 1);
 
 	if (!f)
 		return 0;
@@ -161,8 +168,8 @@ __noinline __u32 classify_probe6(__u32 bank, __u64 high, __u64 low, __u32 length
 	const __be32 word[4] = {
 		(__u32)(high >> 32) & bits_mask_word(length & 255, 0), (__u32)high & bits_mask_word(length & 255, 1),
 		(__u32)(low >> 32) & bits_mask_word(length & 255, 2), (__u32)low & bits_mask_word(length & 255, 3)};
-	__u32 zero = 0, index;
-	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
+	struct weir_filter *f = classify_head(bank & 1);
+	__u32 index;
 
 	if (!f)
 		return 0;
@@ -233,8 +240,8 @@ static __always_inline struct weir_group6 *classify_group6(const struct weir_fil
 /* What takes probes by length. A global function, as for IPv4. */
 __noinline __u32 classify_further6(__u32 bank, __u64 high, __u64 low)
 {
-	__u32 zero = 0, index = bpf_ntohl(high >> 32) >> 16, found = 0;
-	struct weir_filter *f = bank_lookup(filter, bank & 1, &zero);
+	__u32 index = bpf_ntohl(high >> 32) >> 16, found = 0;
+	struct weir_filter *f = classify_head(bank & 1);
 	struct weir_top6 *top = bank_lookup(tops6, bank & 1, &index);
 	struct weir_group6 *group;
 

@@ -26,13 +26,6 @@ static __always_inline struct weir_question *filter_question(void)
 	return bpf_map_lookup_elem(&question, &zero);
 }
 
-static __always_inline struct weir_filter *filter_head(__u32 bank)
-{
-	__u32 zero = 0;
-
-	return bank_lookup(filter, bank, &zero);
-}
-
 static __always_inline __u32 filter_class_of_value(__u32 bank, __u32 base, __u32 value)
 {
 	__u32 element = base + value, index = element >> 2;
@@ -147,7 +140,7 @@ static __always_inline bool filter_and_first(struct weir_question *q, const stru
 __noinline int filter_and_line(__u32 bank, __u32 line, __u32 shadows)
 {
 	struct weir_question *q = filter_question();
-	struct weir_filter *f = filter_head(bank);
+	struct weir_filter *f = classify_head(bank);
 
 	if (!q || !f)
 		return 0;
@@ -249,7 +242,7 @@ static __always_inline __u64 filter_rule(struct weir_question *q, const struct w
 __noinline __u64 filter_decide(__u32 bank)
 {
 	struct weir_question *q = filter_question();
-	struct weir_filter *f = filter_head(bank);
+	struct weir_filter *f = classify_head(bank);
 	__u64 found;
 
 	if (!q || !f)
@@ -358,7 +351,7 @@ static __always_inline enum step filter_act(struct packet *p, __u64 found)
  * the verifier; the source, which more rules look at, is looked up in place. */
 __noinline __u32 filter_classify_destination(__u32 bank, __u32 family, __u64 high, __u64 low)
 {
-	struct weir_filter *f = filter_head(bank);
+	struct weir_filter *f = classify_head(bank);
 
 	return f ? classify(f, bank & 1, family, high, low) : 0;
 }
@@ -393,7 +386,7 @@ static __always_inline enum step stage_filter(struct packet *p, const struct wei
 
 	if (!policy->filters || p->allowed)
 		return STEP_NEXT;
-	f = filter_head(p->bank);
+	f = classify_head(p->bank);
 	if (!f)
 		return STEP_NEXT;
 	if (policy->filters & WEIR_FILTERS_SOURCES) {

@@ -6,8 +6,9 @@
  * WEIR_MAPS_BANKED(X): the same for a map of two banks, pinned as its name; the columns describe a bank. One with
  *   BPF_F_INNER_MAP is made as large as its content, which costs each look-up a call (the kernel does not inline it);
  *   the filter's banks are left out where they would be empty.
- * WEIR_MAPS_PAGED(X): the same for a map whose banks have up to so many inner maps, the last column; the others
- * describe one of them. WEIR_MAPS_LOCAL(X): one map that belongs to one loaded program and is not pinned.
+ * WEIR_MAPS_PAGED(X): X(..., pages) -- the same for a map whose banks have up to so many inner maps; the other columns
+ *   describe one of them.
+ * WEIR_MAPS_LOCAL(X): one map that belongs to one loaded program and is not pinned.
  */
 #ifndef WEIR_MAPS_LIST_H
 #define WEIR_MAPS_LIST_H

@@ -236,7 +236,7 @@ static void kernel_bank_smaller_than_inventory_is_installed_and_found(void **sta
 		unsigned int entries;
 		int fd, found;
 
-		if (!kernel_maps[map].banked)
+		if (!kernel_maps[map].pages)
 			continue;
 		fd = kernel_bank_create(map, 1);
 		assert_true(fd >= 0);

@@ -61,7 +61,7 @@ static uint64_t measure(const struct kernel *kernel, enum kernel_map map)
 {
 	uint64_t bytes = 0;
 
-	if (!kernel_maps[map].banked)
+	if (!kernel_maps[map].pages)
 		return kernel_maps[map].pinned ? read_memory(kernel_map_fd(kernel, map)) : 0;
 	for (unsigned int i = 0; i < WEIR_BANKS * kernel_maps[map].pages; i++) {
 		AUTO_CLOSE int fd =
@@ -86,7 +86,7 @@ static json_t *list_maps(const struct kernel *kernel)
 						"type", type_name(info->type), "key_bytes", (json_int_t)info->key_size,
 						"value_bytes", (json_int_t)info->value_size, "max_entries",
 						(json_int_t)info->max_entries, "pinned", info->pinned, "banked",
-						info->banked, "per_cpu", info->per_cpu, "memory_bytes", memory));
+						info->pages > 0, "per_cpu", info->per_cpu, "memory_bytes", memory));
 	}
 	return rows;
 }

@@ -182,13 +182,17 @@ size_t compile_filter_lines(const struct compile_filter *filter, struct compile_
 {
 	const struct compile_addresses *addresses = &filter->addresses;
 	const struct compile_lines tables[COMPILE_LINES] = {
-		{addresses->values4, addresses->values4_count * sizeof(*addresses->values4), 0},
-		{addresses->entries4, addresses->entries4_count * sizeof(*addresses->entries4), 0},
-		{addresses->lines4, addresses->lines4_count * sizeof(*addresses->lines4), 0},
-		{addresses->bits6, addresses->bits6_count * sizeof(*addresses->bits6), 0},
-		{addresses->groups6, addresses->groups6_count * sizeof(*addresses->groups6), 0},
-		{addresses->buckets6, addresses->buckets6_count * sizeof(*addresses->buckets6), 0},
-		{filter->vectors, filter->vectors_count * sizeof(*filter->vectors), 0},
+		[COMPILE_LINES_VALUES4] = {addresses->values4, addresses->values4_count * sizeof(*addresses->values4),
+					   0},
+		[COMPILE_LINES_ENTRIES4] = {addresses->entries4,
+					    addresses->entries4_count * sizeof(*addresses->entries4), 0},
+		[COMPILE_LINES_LINES4] = {addresses->lines4, addresses->lines4_count * sizeof(*addresses->lines4), 0},
+		[COMPILE_LINES_BITS6] = {addresses->bits6, addresses->bits6_count * sizeof(*addresses->bits6), 0},
+		[COMPILE_LINES_GROUPS6] = {addresses->groups6, addresses->groups6_count * sizeof(*addresses->groups6),
+					   0},
+		[COMPILE_LINES_BUCKETS6] = {addresses->buckets6,
+					    addresses->buckets6_count * sizeof(*addresses->buckets6), 0},
+		[COMPILE_LINES_VECTORS] = {filter->vectors, filter->vectors_count * sizeof(*filter->vectors), 0},
 	};
 	size_t lines = 0;
 
@@ -209,13 +213,13 @@ static int place_lines(struct compile_filter *filter, struct problem *problem)
 		return compile_refuse(problem, "lines are needed by sets and rules", lines, "WEIR_MAX_LINES",
 				      WEIR_MAX_LINES,
 				      "use fewer or smaller sets, or fewer rules that look at different ones");
-	filter->head.values4 = tables[0].first;
-	filter->head.entries4 = tables[1].first;
-	filter->head.lines4 = tables[2].first;
-	filter->head.bits6 = tables[3].first;
-	filter->head.groups6 = tables[4].first;
-	filter->head.buckets6 = tables[5].first;
-	filter->head.vectors = tables[6].first;
+	filter->head.values4 = tables[COMPILE_LINES_VALUES4].first;
+	filter->head.entries4 = tables[COMPILE_LINES_ENTRIES4].first;
+	filter->head.lines4 = tables[COMPILE_LINES_LINES4].first;
+	filter->head.bits6 = tables[COMPILE_LINES_BITS6].first;
+	filter->head.groups6 = tables[COMPILE_LINES_GROUPS6].first;
+	filter->head.buckets6 = tables[COMPILE_LINES_BUCKETS6].first;
+	filter->head.vectors = tables[COMPILE_LINES_VECTORS].first;
 	return 0;
 }
 

@@ -29,7 +29,16 @@ struct compile_lines {
 	size_t bytes;
 	uint32_t first; /* line */
 };
-#define COMPILE_LINES 7
+enum compile_lines_table {
+	COMPILE_LINES_VALUES4,
+	COMPILE_LINES_ENTRIES4,
+	COMPILE_LINES_LINES4,
+	COMPILE_LINES_BITS6,
+	COMPILE_LINES_GROUPS6,
+	COMPILE_LINES_BUCKETS6,
+	COMPILE_LINES_VECTORS,
+	COMPILE_LINES
+};
 
 struct compile_filter {
 	struct weir_filter head;

@@ -30,7 +30,7 @@ struct kernel_map_info {
 	size_t key_size, value_size;
 	unsigned int max_entries, flags;
 	unsigned int pages; /* inner maps of a bank at most; 0: not banked */
-	bool pinned, banked, per_cpu;
+	bool pinned, per_cpu;
 };
 extern const struct kernel_map_info kernel_maps[KERNEL_MAPS];
 

@@ -18,7 +18,6 @@
 				   .max_entries = (entries),                                                           \
 				   .flags = (map_flags),                                                               \
 				   .pinned = (is_pinned),                                                              \
-				   .banked = (inner_maps) > 0,                                                         \
 				   .pages = (inner_maps),                                                              \
 				   .per_cpu = BPF_MAP_TYPE_##map_type == BPF_MAP_TYPE_PERCPU_ARRAY},
 #define MAP_INFO_PINNED(name, type, key, value, entries, flags)                                                        \
@@ -149,7 +148,7 @@ int kernel_bank_create(enum kernel_map map, unsigned int entries)
 	struct bpf_map_create_opts options = {.sz = sizeof(options), .map_flags = info->flags};
 	bool any_size = info->type == BPF_MAP_TYPE_HASH || (info->flags & BPF_F_INNER_MAP);
 
-	if (!info->banked || entries > info->max_entries)
+	if (!info->pages || entries > info->max_entries)
 		return -EINVAL;
 	/* The kernel takes an array into an outer map only at the template's size, unless it is BPF_F_INNER_MAP. */
 	if (!entries || !any_size)
@@ -175,15 +174,14 @@ static int map_put_many(int fd, unsigned int first, const int *fds, unsigned int
 	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, options);
 	AUTO_FREE unsigned int *keys = calloc(count ?: 1, sizeof(*keys));
 	__u32 done = count;
-	int error = keys ? 0 : -ENOMEM;
+	int error = 0;
 
-	for (unsigned int i = 0; i < count && keys; i++)
+	if (!keys)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < count; i++)
 		keys[i] = first + i;
-	if (!error && count > 1)
-		error = MAP_RETRY(bpf_map_update_batch(fd, keys, fds, &done, &options));
-	if (count > 1 && (!error || error == -ENOMEM))
-		return error;
-	error = 0;
+	if (count > 1 && !MAP_RETRY(bpf_map_update_batch(fd, keys, fds, &done, &options)))
+		return 0;
 	for (unsigned int i = 0; i < count && !error; i++)
 		error = kernel_map_put(fd, &keys[i], &fds[i]);
 	return error;

@@ -190,8 +190,8 @@ static int pins_open_one(const char *directory, enum kernel_map map, struct pins
 		return problem_set(problem, pins->fds[map], "%s: cannot open the pinned map: %s", path,
 				   strerror(-pins->fds[map]));
 	pins->found++;
-	error = pins_check(path, pins->fds[map], info, info->banked, problem);
-	if (!error && info->banked)
+	error = pins_check(path, pins->fds[map], info, info->pages > 0, problem);
+	if (!error && info->pages)
 		error = pins_check_banks(path, pins->fds[map], info, problem);
 	return error;
 }
