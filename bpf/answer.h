@@ -12,6 +12,7 @@
 
 #define ANSWER_TTL	 64
 #define ANSWER_QUOTE_MAX 128 /* bytes of the packet that an error quotes; a multiple of 4 */
+#define ANSWER_OFFSET_MASK 0x7f /* of what lies behind the headers of an error */
 
 /* ICMP errors and rejects to one source: ten a second (RFC 1812, 4.3.2.8 asks for a limit). */
 #define ANSWER_LIMIT_ID 0xffffff00u
@@ -26,13 +27,19 @@ static __always_inline bool answer_is_icmp_error(const struct packet *p)
 	return p->family == WEIR_IPV6 ? p->icmp_type < ICMPV6_ECHO_REQUEST : parse_is_icmp_error(p);
 }
 
+/* A global function, as errors of several kinds are limited by it. */
+__noinline int answer_is_over(__u64 hash)
+{
+	return limit_charge(hash, packet_clock(), ANSWER_COST_NS, ANSWER_BURST_NS);
+}
+
 /* Whether the source may not be told an error now: it was told enough, or its packet is an error itself (RFC 1122,
  * 3.2.2). */
 static __always_inline bool answer_is_barred(struct packet *p)
 {
 	__u64 hash = hash_addr(p->sketch_seed ^ ANSWER_LIMIT_ID, &p->source, p->family);
 
-	return answer_is_icmp_error(p) || limit_charge(p, hash_mix(hash, p->family), ANSWER_COST_NS, ANSWER_BURST_NS);
+	return answer_is_icmp_error(p) || answer_is_over(hash_mix(hash, p->family));
 }
 
 static __always_inline bool answer_is_echo_request(const struct packet *p)
@@ -144,10 +151,12 @@ static __always_inline bool answer_reset(struct packet *p)
 	return link_swap(p);
 }
 
-/* The sum over the ICMP header and the quoted bytes behind it. */
-static __always_inline __u64 answer_sum(const void *start, const void *end, __u32 length)
+/* The sum over the ICMP header at offset and the quoted bytes behind it. A global function, which the verifier checks
+ * once by itself. */
+__noinline __u64 answer_sum(struct xdp_md *ctx, __u32 offset, __u32 length)
 {
-	const __u32 *word = start;
+	const __u32 *word = (void *)(long)ctx->data + (offset & ANSWER_OFFSET_MASK);
+	const void *end = (void *)(long)ctx->data_end;
 	__u64 sum = 0;
 
 	for (__u32 i = 0; i < (sizeof(struct icmp_header) + ANSWER_QUOTE_MAX) / 4; i++) {
@@ -224,7 +233,7 @@ static __always_inline bool answer_error(struct packet *p)
 	icmp->code = p->answer_code;
 	icmp->checksum = 0;
 	icmp->word = p->answer_word;
-	icmp->checksum = checksum_fold(sum + answer_sum(icmp, end, length));
+	icmp->checksum = checksum_fold(sum + answer_sum(p->ctx, p->l3 + ip_header, length));
 	return true;
 }
 

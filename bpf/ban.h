@@ -15,21 +15,27 @@
 #define BAN_LIST(found)		((found) >> 8)
 #define BAN_LENGTH(found)	((found)&0xff)
 
-/* The list that an entry is on now: allow before deny, 0 when its time is over. */
-static __always_inline __u32 ban_list(const struct weir_ban *ban)
+/* 1 when an end has come, where 0 is none; without a branch, so that the verifier has one path to follow. */
+static __always_inline __u32 ban_is_over(__u64 until_ns, __u64 now_ns)
 {
-	__u64 now = 0;
+	return (((until_ns - 1) & ~0ULL >> 1) - now_ns) >> 63;
+}
 
-	if (ban->deny_until_ns || ban->allow_until_ns) {
-		struct weir_trace *t = packet_trace();
+/* The lists that an entry is on now, 0 when its time is over. */
+static __always_inline __u32 ban_lists(const struct weir_ban *ban)
+{
+	__u64 now = ban->deny_until_ns | ban->allow_until_ns ? packet_clock() : 0;
 
-		now = t ? t->now_ns : bpf_ktime_get_ns();
-	}
-	if (ban->lists & WEIR_BAN_ALLOW && (!ban->allow_until_ns || ban->allow_until_ns > now))
-		return WEIR_BAN_ALLOW;
-	if (ban->lists & WEIR_BAN_DENY && (!ban->deny_until_ns || ban->deny_until_ns > now))
-		return WEIR_BAN_DENY;
-	return 0;
+	return ban->lists & ~(ban_is_over(ban->deny_until_ns, now) * WEIR_BAN_DENY |
+			      ban_is_over(ban->allow_until_ns, now) * WEIR_BAN_ALLOW);
+}
+
+/* What was found so far, or the deny entry when it is the first. */
+static __always_inline __u32 ban_keep(__u32 found, __u32 lists, __u32 length)
+{
+	__u32 is_first = (found - 1) >> 31 & lists & WEIR_BAN_DENY;
+
+	return found | BAN_FOUND(is_first * WEIR_BAN_DENY, is_first * length);
 }
 
 /* The address in network order; lengths has a bit for each prefix length in use. Any allow entry wins; among deny
@@ -39,16 +45,15 @@ __noinline __u32 ban_search4(__u32 address, __u64 lengths)
 	__u32 found = 0;
 
 	for (int i = 0; i < 33 && lengths; i++) {
-		__u32 length = bits_lowest(lengths), list;
+		__u32 length = bits_lowest(lengths), lists;
 		struct weir_ban4_key key = {address & bits_mask_word(length, 0), length};
 		struct weir_ban *ban = bpf_map_lookup_elem(&ban4, &key);
 
 		lengths &= lengths - 1;
-		list = ban ? ban_list(ban) : 0;
-		if (list == WEIR_BAN_ALLOW)
-			return BAN_FOUND(list, length);
-		if (list && !found)
-			found = BAN_FOUND(list, length);
+		lists = ban ? ban_lists(ban) : 0;
+		if (lists & WEIR_BAN_ALLOW)
+			return BAN_FOUND(WEIR_BAN_ALLOW, length);
+		found = ban_keep(found, lists, length);
 	}
 	return found;
 }
@@ -59,7 +64,7 @@ __noinline __u32 ban_search6(__u64 high, __u64 low, __u64 lengths, __u32 base)
 	__u32 found = 0;
 
 	for (int i = 0; i < WEIR_MAX_BAN_LENGTHS && lengths; i++) {
-		__u32 length = (base + bits_lowest(lengths)) & 255, list;
+		__u32 length = (base + bits_lowest(lengths)) & 255, lists;
 		struct weir_ban6_key key = {
 			.address = {(__u32)(high >> 32) & bits_mask_word(length, 0),
 				    (__u32)high & bits_mask_word(length, 1),
@@ -70,11 +75,10 @@ __noinline __u32 ban_search6(__u64 high, __u64 low, __u64 lengths, __u32 base)
 		struct weir_ban *ban = bpf_map_lookup_elem(&ban6, &key);
 
 		lengths &= lengths - 1;
-		list = ban ? ban_list(ban) : 0;
-		if (list == WEIR_BAN_ALLOW)
-			return BAN_FOUND(list, length);
-		if (list && !found)
-			found = BAN_FOUND(list, length);
+		lists = ban ? ban_lists(ban) : 0;
+		if (lists & WEIR_BAN_ALLOW)
+			return BAN_FOUND(WEIR_BAN_ALLOW, length);
+		found = ban_keep(found, lists, length);
 	}
 	return found;
 }

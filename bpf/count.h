@@ -26,7 +26,7 @@ static __always_inline void count_flow(struct weir_flow_count *count, const stru
 		count->flows++;
 }
 
-static __always_inline void count_limit_outcome(const struct packet *p, __u32 limit, bool dropped)
+static __always_inline void count_limit_outcome(__u32 limit, __u32 ip_length, bool dropped)
 {
 	struct weir_limit_count *count;
 
@@ -37,10 +37,10 @@ static __always_inline void count_limit_outcome(const struct packet *p, __u32 li
 		return;
 	if (dropped) {
 		count->dropped++;
-		count->dropped_bytes += p->ip_length;
+		count->dropped_bytes += ip_length;
 	} else {
 		count->passed++;
-		count->passed_bytes += p->ip_length;
+		count->passed_bytes += ip_length;
 	}
 }
 

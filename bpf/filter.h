@@ -165,12 +165,7 @@ __noinline int filter_and_line(__u32 bank, __u32 line, __u32 shadows)
 
 static __always_inline bool filter_has_expired(const struct weir_rule *rule)
 {
-	struct weir_trace *t;
-
-	if (!rule->expires_ns)
-		return false;
-	t = packet_trace();
-	return rule->expires_ns <= (t ? t->now_ns : bpf_ktime_get_ns());
+	return rule->expires_ns && rule->expires_ns <= packet_clock();
 }
 
 /* Of the rules of one word of the AND in order: the first that acts; or counts the shadows before number until. */

@@ -55,18 +55,21 @@ __noinline __u32 flow_find(__u64 hash, __u32 since_s, __u32 now_s, __u32 refresh
 }
 
 /* How readily an entry is given up: the flow's own before an empty one, then by how long it has been quiet. The
- * way's number is below, so that the greatest names it. */
+ * way's number is below, so that the greatest names it. Without a branch, as the verifier would follow each. */
 static __always_inline __u32 flow_rank(__u64 hash, __u64 way, __u16 now_s, __u32 index)
 {
-	__u32 quiet_s = (__u16)(now_s - FLOW_SECONDS(way));
+	__u32 quiet_s = (__u16)(now_s - FLOW_SECONDS(way)), is_seen_once = (~way & FLOW_SEEN_AGAIN) / FLOW_SEEN_AGAIN;
+	__u32 is_empty = (FLOW_BACKEND(way) - 1) >> 31;
+	__u32 is_own = ((way >> 32 ^ flow_tag(hash)) - 1) >> 63 & ~is_empty;
 
-	if (!(way & FLOW_SEEN_AGAIN))
-		quiet_s += FLOW_ONCE_S;
-	if (!FLOW_BACKEND(way))
-		quiet_s = 1u << 20;
-	else if (way >> 32 == flow_tag(hash))
-		quiet_s = 1u << 21;
-	return quiet_s << 3 | index;
+	return (quiet_s + is_seen_once * FLOW_ONCE_S + (is_empty << 20) + (is_own << 21)) << 3 | index;
+}
+
+static __always_inline __u32 flow_greater(__u32 a, __u32 b)
+{
+	__s32 less = a - b; /* both are below 2^31 */
+
+	return a - (less & less >> 31);
 }
 
 __noinline int flow_record(__u64 hash, __u32 backend, __u32 now_s)
@@ -76,12 +79,8 @@ __noinline int flow_record(__u64 hash, __u32 backend, __u32 now_s)
 
 	if (cfg_read_only || !line)
 		return 0;
-	for (int i = 0; i < WEIR_FLOW_WAYS; i++) {
-		__u32 rank = flow_rank(hash, line->way[i], now_s, i);
-
-		if (rank > victim)
-			victim = rank;
-	}
+	for (int i = 0; i < WEIR_FLOW_WAYS; i++)
+		victim = flow_greater(victim, flow_rank(hash, line->way[i], now_s, i));
 	line->way[victim & (WEIR_FLOW_WAYS - 1)] = flow_pack(hash, backend, now_s);
 	return 0;
 }

@@ -31,7 +31,6 @@ struct packet {
 	struct xdp_md *ctx;
 	__u64 sketch_seed;
 	__u64 heartbeat_ns; /* the controller's last sign of life */
-	__u64 now_ns;	    /* read once, when first needed: packet_now() */
 	struct weir_addr source, destination;
 	struct weir_addr client;	/* the client's end of the flow: source, or what an ICMP error quotes */
 	__u32 tags[WEIR_MAX_VLAN_TAGS]; /* as in the frame: TPID, TCI */
@@ -95,14 +94,11 @@ static __always_inline enum step packet_decide(struct packet *p, enum weir_verdi
 	return STEP_DONE;
 }
 
-static __always_inline __u64 packet_now(struct packet *p)
+static __always_inline __u64 packet_clock(void)
 {
-	if (!p->now_ns) {
-		struct weir_trace *t = packet_trace();
+	struct weir_trace *t = packet_trace();
 
-		p->now_ns = t ? t->now_ns : bpf_ktime_get_ns();
-	}
-	return p->now_ns;
+	return t ? t->now_ns : bpf_ktime_get_ns();
 }
 
 static __always_inline __u32 packet_ifindex(struct packet *p)

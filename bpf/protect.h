@@ -53,17 +53,43 @@ static __always_inline __u64 protect_port_mask(struct packet *p, __be16 port)
 	return mask ? *mask : 0;
 }
 
-static __always_inline bool protect_covers(const struct weir_protect *entry, const struct packet *p)
+static __always_inline __u64 protect_differs(const struct weir_addr *address, const struct weir_addr *mask, int word,
+					     __u64 two)
 {
-	return entry->family == p->family && (p->source.word[0] & entry->mask.word[0]) == entry->address.word[0] &&
-	       (p->source.word[1] & entry->mask.word[1]) == entry->address.word[1] &&
-	       (p->source.word[2] & entry->mask.word[2]) == entry->address.word[2] &&
-	       (p->source.word[3] & entry->mask.word[3]) == entry->address.word[3];
+	__u64 bits = (__u64)mask->word[word] << 32 | mask->word[word + 1];
+
+	return (two & bits) ^ ((__u64)address->word[word] << 32 | address->word[word + 1]);
+}
+
+/* The first of the candidates that covers the source, + 1; 0: none. The source's words in network order, the first of
+ * each two in the upper half. A global function, which the verifier checks once by itself; few packets have candidates.
+ */
+__noinline __u32 protect_search(__u32 bank, __u64 candidates, __u32 family, __u64 high, __u64 low)
+{
+	for (int i = 0; i < WEIR_MAX_PROTECT && candidates; i++) {
+		__u32 index = bits_lowest(candidates);
+		struct weir_protect *entry = bank_lookup(protect, bank & 1, &index);
+
+		if (entry && !((entry->family ^ family) | protect_differs(&entry->address, &entry->mask, 0, high) |
+			       protect_differs(&entry->address, &entry->mask, 2, low)))
+			return index + 1;
+		candidates &= candidates - 1;
+	}
+	return 0;
+}
+
+static __always_inline __u32 protect_find(const struct packet *p, __u64 candidates)
+{
+	const __be32 *from = p->source.word;
+
+	return protect_search(p->bank, candidates, p->family, (__u64)from[0] << 32 | from[1],
+			      (__u64)from[2] << 32 | from[3]);
 }
 
 static __always_inline enum step stage_protect(struct packet *p, const struct weir_policy *policy)
 {
 	__u64 candidates;
+	__u32 found;
 
 	p->stage = WEIR_STAGE_PROTECT;
 	if (protect_is_neighbour_discovery(p))
@@ -75,17 +101,11 @@ static __always_inline enum step stage_protect(struct packet *p, const struct we
 	candidates = policy->protect_any;
 	if ((p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) && p->fragment != FRAGMENT_LATER)
 		candidates |= protect_port_mask(p, p->dport) | protect_port_mask(p, p->sport);
-	for (int i = 0; i < WEIR_MAX_PROTECT && candidates; i++) {
-		__u32 index = bits_lowest(candidates);
-		struct weir_protect *entry = bank_lookup(protect, p->bank, &index);
-
-		if (entry && protect_covers(entry, p)) {
-			TRACE(protect, index + 1);
-			return packet_decide(p, WEIR_PASS, WEIR_REASON_PROTECTED);
-		}
-		candidates &= candidates - 1;
-	}
-	return STEP_NEXT;
+	found = candidates ? protect_find(p, candidates) : 0;
+	if (!found)
+		return STEP_NEXT;
+	TRACE(protect, found);
+	return packet_decide(p, WEIR_PASS, WEIR_REASON_PROTECTED);
 }
 
 #endif

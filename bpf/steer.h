@@ -47,7 +47,7 @@ static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir
 
 	if (p->flow_protocol != IPPROTO_TCP)
 		return slot->current; /* datagrams move at once */
-	now_s = packet_now(p) / 1000000000;
+	now_s = packet_clock() / 1000000000;
 	/* SYNs and ICMP errors keep no record young: they prove no connection. A SYN that is recorded in any case need
 	 * not be looked up: a flood of them is what unsettled slots have to bear. */
 	if (!is_new || !records)
