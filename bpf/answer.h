@@ -10,8 +10,8 @@
 #include "limit.h"
 #include "link.h"
 
-#define ANSWER_TTL	 64
-#define ANSWER_QUOTE_MAX 128 /* bytes of the packet that an error quotes; a multiple of 4 */
+#define ANSWER_TTL	   64
+#define ANSWER_QUOTE_MAX   128	/* bytes of the packet that an error quotes; a multiple of 4 */
 #define ANSWER_OFFSET_MASK 0x7f /* of what lies behind the headers of an error */
 
 /* ICMP errors and rejects to one source: ten a second (RFC 1812, 4.3.2.8 asks for a limit). */

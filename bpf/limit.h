@@ -48,25 +48,23 @@ static __always_inline __u64 limit_hash(const struct weir_limit *limit, __u64 se
 	return hash_mix(hash_addr(seed ^ limit->id, &key, family), family);
 }
 
-/* What limits ask of a packet beside its source and length, in one word. */
-#define LIMIT_ASK(p)	     ((p)->bank | (p)->family << 8 | (p)->rule_limit << 16 | (__u32) !!(p)->vip << 31)
+/* What limits ask of a packet beside its source and length, with how many there are, in one word. */
+#define LIMIT_ASK(p, limits)                                                                                           \
+	((p)->bank | (p)->family << 1 | (__u32) !!(p)->vip << 15 | (p)->rule_limit << 16 | (limits) << 24)
 #define LIMIT_BANK(asked)    ((asked)&1)
-#define LIMIT_FAMILY(asked)  ((asked) >> 8 & 0xff)
+#define LIMIT_FAMILY(asked)  ((asked) >> 1 & 0x7f)
+#define LIMIT_HAS_VIP(asked) ((asked) >> 15 & 1)
 #define LIMIT_BY_RULE(asked) ((asked) >> 16 & 0xff)
-#define LIMIT_HAS_VIP(asked) ((asked) >> 31)
+#define LIMIT_COUNT(asked)   ((asked) >> 24)
 
 /* The id of the first limit that the packet is over, 0: none. A global function, which the verifier checks once by
  * itself. */
 __noinline __u32 limit_search(__u32 asked, __u64 high, __u64 low, __u64 seed, __u32 ip_length)
 {
-	__u32 zero = 0;
-	struct weir_policy *valid = bank_lookup(policy, LIMIT_BANK(asked), &zero);
 	bool has_now = false; /* apart from now, which the verifier need not know precisely then */
 	__u64 now = 0;
 
-	if (!valid)
-		return 0;
-	for (__u32 i = 0; i < WEIR_MAX_LIVE_LIMITS && i < valid->limits; i++) {
+	for (__u32 i = 0; i < WEIR_MAX_LIVE_LIMITS && i < LIMIT_COUNT(asked); i++) {
 		__u32 index = i;
 		struct weir_limit *limit = bank_lookup(limits, LIMIT_BANK(asked), &index);
 		__u64 cost;
@@ -98,8 +96,8 @@ static __always_inline enum step stage_limit(struct packet *p, const struct weir
 	p->vip = vip_find(p, policy);
 	if (p->allowed || !(p->vip | p->rule_limit) || !policy->limits)
 		return STEP_NEXT;
-	p->limit = limit_search(LIMIT_ASK(p), (__u64)from[0] << 32 | from[1], (__u64)from[2] << 32 | from[3],
-				p->sketch_seed, p->ip_length);
+	p->limit = limit_search(LIMIT_ASK(p, policy->limits), (__u64)from[0] << 32 | from[1],
+				(__u64)from[2] << 32 | from[3], p->sketch_seed, p->ip_length);
 	return p->limit ? packet_decide(p, WEIR_DROP, WEIR_REASON_LIMITED) : STEP_NEXT;
 }
 
