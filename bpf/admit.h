@@ -3,7 +3,7 @@
 #ifndef WEIR_BPF_ADMIT_H
 #define WEIR_BPF_ADMIT_H
 
-#include "ban.h"
+#include "folded.h"
 #include "parse.h"
 
 /* RFC 6890 for what can never be a source: unspecified and "this network", loopback, multicast, broadcast. IGMP
@@ -30,7 +30,26 @@ static __always_inline bool admit_is_martian6(const struct packet *p)
 	return word[2] == bpf_htonl(0xffff) || (!word[2] && (!word[3] || word[3] == bpf_htonl(1)));
 }
 
-static __always_inline enum step stage_admit(struct packet *p)
+/* What the live lists say of the source. The tables are asked of it here when the lists or the rules want to know. */
+static __always_inline __u32 admit_find_ban(struct packet *p, const struct weir_policy *policy)
+{
+	struct weir_filter *f;
+	__u32 ban = ban_find(p);
+
+	if (ban && !(policy->filters & WEIR_FILTERS_FOLDED))
+		return ban;
+	if (!(policy->filters & (WEIR_FILTERS_FOLDED | WEIR_FILTERS_SOURCES)))
+		return ban;
+	f = classify_head(p->bank);
+	if (!f)
+		return ban;
+	filter_classify_source(p, f);
+	if (policy->filters & WEIR_FILTERS_FOLDED)
+		return folded_join(p, ban, folded_lists(f, p->bank, p->source_class));
+	return ban;
+}
+
+static __always_inline enum step stage_admit(struct packet *p, const struct weir_policy *policy)
 {
 	__u32 found;
 
@@ -39,14 +58,13 @@ static __always_inline enum step stage_admit(struct packet *p)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_MARTIAN);
 	if (addr_same(&p->source, &p->destination))
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_LAND);
-	found = ban_find(p);
-	if (!found)
-		return STEP_NEXT;
+	found = admit_find_ban(p, policy);
 	TRACE(ban_lists, BAN_LIST(found));
 	TRACE(ban_length, BAN_LENGTH(found));
 	if (BAN_LIST(found) == WEIR_BAN_DENY)
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_DENIED);
-	p->allowed = 1;
+	/* Without a branch, since the verifier follows each path through the rest of the program. */
+	p->allowed |= BAN_LIST(found) / WEIR_BAN_ALLOW;
 	return STEP_NEXT;
 }
 

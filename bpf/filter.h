@@ -366,33 +366,39 @@ static __always_inline __u64 filter_decide_fully(struct packet *p, const struct 
 	return filter_decide(p->bank);
 }
 
-static __always_inline __u32 filter_classify_source(const struct packet *p, const struct weir_filter *f)
+/* With |, so that the verifier knows nothing of the class, whatever way it was found: one state for the rest. */
+static __always_inline void filter_classify_source(struct packet *p, const struct weir_filter *f)
 {
 	const __be32 *from = p->source.word;
 
-	return classify(f, p->bank, p->family, (__u64)from[0] << 32 | from[1], (__u64)from[2] << 32 | from[3]);
+	p->source_class |=
+		classify(f, p->bank, p->family, (__u64)from[0] << 32 | from[1], (__u64)from[2] << 32 | from[3]);
+}
+
+/* What is known of one of the first classes. The compiler drops the mask where the class was compared, and then reads
+ * it anew from where the verifier knows no bound: so it is told that it may be any. */
+static __always_inline __u64 filter_quick(const struct weir_filter *f, __u32 class)
+{
+	asm volatile("" : "+r"(class));
+	return f->quick[class & (WEIR_QUICK_CLASSES - 1)];
 }
 
 static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy)
 {
 	struct weir_filter *f;
-	__u32 class = 0;
 	__u64 found;
 
-	if (!policy->filters || p->allowed)
+	if (!(policy->filters & ~WEIR_FILTERS_FOLDED) || p->allowed)
+		return STEP_NEXT;
+	if (!p->source_class && policy->filters & WEIR_FILTERS_LISTED)
 		return STEP_NEXT;
 	f = classify_head(p->bank);
 	if (!f)
 		return STEP_NEXT;
-	if (policy->filters & WEIR_FILTERS_SOURCES) {
-		class = filter_classify_source(p, f);
-		if (!class && policy->filters & WEIR_FILTERS_LISTED)
-			return STEP_NEXT;
-	}
-	if (policy->filters & WEIR_FILTERS_QUICK && class < WEIR_QUICK_CLASSES)
-		found = f->quick[class];
+	if (policy->filters & WEIR_FILTERS_QUICK && p->source_class < WEIR_QUICK_CLASSES)
+		found = filter_quick(f, p->source_class);
 	else
-		found = filter_decide_fully(p, policy, class);
+		found = filter_decide_fully(p, policy, p->source_class);
 	p->rule = WEIR_FOUND_ID(found);
 	if (WEIR_FOUND_ACTION(found) >= FILTER_ENDS)
 		return filter_act(p, found);

@@ -51,13 +51,14 @@ struct packet {
 	__u8 dont_fragment;
 	__u8 quote; /* an ICMP error whose quoted flow is in client, ports and flow_protocol */
 
-	__u8 bank;	 /* of the generation that this packet sees */
-	__u8 allowed;	 /* on the live allow list or by a rule: no limits */
-	__u8 rule_limit; /* index + 1 of the limit that a rule charges, 0: none */
-	__u16 matched;	 /* MARK_MATCHED of what the filter said, 0: nothing */
-	__u8 verdict;	 /* enum weir_verdict */
-	__u8 stage;	 /* enum weir_stage */
-	__u32 reason;	 /* enum weir_reason */
+	__u8 bank;	    /* of the generation that this packet sees */
+	__u8 allowed;	    /* on the live allow list or by a rule: no limits */
+	__u8 rule_limit;    /* index + 1 of the limit that a rule charges, 0: none */
+	__u16 matched;	    /* MARK_MATCHED of what the filter said, 0: nothing */
+	__u8 verdict;	    /* enum weir_verdict */
+	__u8 stage;	    /* enum weir_stage */
+	__u16 reason;	    /* enum weir_reason */
+	__u16 source_class; /* of the filter, 0 where nobody asked */
 	__u32 generation;
 	__u32 vip;     /* VIP number + 1, 0: not for a VIP */
 	__u32 service; /* stable ids, 0: none */

@@ -23,6 +23,7 @@ static __always_inline struct weir_policy *choose_generation(struct packet *p)
 	p->allowed = *(volatile __u32 *)&now->reserved;
 	p->rule_limit = *(volatile __u32 *)&now->reserved;
 	p->matched = *(volatile __u32 *)&now->reserved;
+	p->source_class = *(volatile __u32 *)&now->reserved;
 	p->generation = t && t->generation ? t->generation : *(volatile __u32 *)&now->generation;
 	if (!p->generation)
 		return NULL;
@@ -43,7 +44,7 @@ static __always_inline enum step walk(struct packet *p)
 	step = stage_protect(p, policy);
 	if (step != STEP_NEXT)
 		return step;
-	step = stage_admit(p);
+	step = stage_admit(p, policy);
 	if (step != STEP_NEXT)
 		return step;
 	step = stage_filter(p, policy);

@@ -249,7 +249,8 @@ struct weir_filter {
 	__u32 index_base[WEIR_DIMENSIONS_TOTAL];  /* where the dimension's table starts in indexes, in elements */
 	__u32 vector_base[WEIR_DIMENSIONS_TOTAL]; /* where its vectors start in vectors, in lines */
 	__u32 interfaces[WEIR_MAX_INTERFACES];	  /* ifindex, 0: no more */
-	__u64 quick[WEIR_QUICK_CLASSES]; /* WEIR_FILTERS_QUICK: what the rules say of the first classes of sources */
+	__u64 quick[WEIR_QUICK_CLASSES]; /* of the first classes of sources: what the rules say (WEIR_FILTERS_QUICK),
+					  * and which live entries hold them (WEIR_FILTERS_FOLDED) */
 };
 _Static_assert(sizeof(struct weir_filter) % 8 == 0, "layout");
 

@@ -17,6 +17,7 @@
 #include "count.h"
 #include "filter.h"
 #include "flow.h"
+#include "folded.h"
 #include "hop.h"
 #include "limit.h"
 #include "live.h"
@@ -59,7 +60,9 @@
 	X(tops4, ARRAY, __u32, __u64, WEIR_TOPS4, BPF_F_MMAPABLE)                                                      \
 	X(tops6, ARRAY, __u32, struct weir_top6, WEIR_TOPS6, BPF_F_MMAPABLE)                                           \
 	X(indexes, ARRAY, __u32, __u64, WEIR_MAX_INDEXES, BPF_F_MMAPABLE)                                              \
-	X(rules, ARRAY, __u32, struct weir_rule, WEIR_MAX_RULES, BPF_F_MMAPABLE)
+	X(rules, ARRAY, __u32, struct weir_rule, WEIR_MAX_RULES, BPF_F_MMAPABLE)                                       \
+	X(folded, ARRAY, __u32, struct weir_folded, WEIR_MAX_CLASSES, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                \
+	X(folded_entries, ARRAY, __u32, struct weir_folded_entry, WEIR_MAX_FOLDED, BPF_F_INNER_MAP | BPF_F_MMAPABLE)
 
 #define WEIR_MAPS_PAGED(X) X(lines, ARRAY, __u32, struct weir_line, WEIR_PAGE_LINES, BPF_F_MMAPABLE, WEIR_PAGES)
 

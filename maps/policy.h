@@ -32,6 +32,7 @@ enum {
 	WEIR_FILTERS_LISTED = 16,	/* every rule does, for sources that some set holds */
 	WEIR_FILTERS_DESTINATIONS = 32, /* some rule looks at the destination */
 	WEIR_FILTERS_QUICK = 64,	/* rules look at the source alone, act, do not expire; the default is to pass */
+	WEIR_FILTERS_FOLDED = 128,	/* live entries are in the address tables; says nothing of rules */
 };
 
 /* policy[bank] -> array of one: the generation's header. */

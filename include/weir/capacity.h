@@ -13,7 +13,8 @@
 #define WEIR_MAX_PROTECT     64	     /* protected prefixes of one generation (bits of a u64) */
 #define WEIR_MAX_VIPS	     8192    /* VIP addresses of one generation */
 #define WEIR_MAX_PORTS	     131072  /* (VIP, protocol, port) entries of one generation */
-#define WEIR_MAX_BANS	     262144  /* live allow and deny entries, per family */
+#define WEIR_MAX_BANS	     262144  /* live allow and deny entries that are not folded, and tombstones, per family */
+#define WEIR_MAX_FOLDED	     1048576 /* live entries without an end */
 #define WEIR_MAX_BAN_LENGTHS 33	     /* distinct prefix lengths in use among the IPv6 bans; IPv4 has no more */
 #define WEIR_MAX_RING_SLOTS  8388608 /* slots of all rings and banks of one generation */
 #define WEIR_MAX_RING	     65537   /* slots of one ring */

@@ -133,6 +133,7 @@ int group_icmp(void);
 int group_faults(void);
 int group_flow(void);
 int group_hop(void);
+int group_folded(void);
 int group_filter(void);
 int group_filter_actions(void);
 int group_filter_faults(void);

@@ -13,6 +13,7 @@ static const struct {
 } groups[] = {
 	{"parse", group_parse},
 	{"protect-admit", group_protect_admit},
+	{"folded", group_folded},
 	{"filter", group_filter},
 	{"filter-actions", group_filter_actions},
 	{"limit", group_limit},

@@ -196,7 +196,7 @@ static void kernel_load_fault_18_other_map_shapes_are_refused_untouched(void **s
 		enum bpf_map_type type;
 		__u32 key_size, value_size, entries, flags;
 	} rows[] = {
-		{"another type", "ban_lengths", BPF_MAP_TYPE_HASH, 4, 32, 1, 0},
+		{"another type", "ban_lengths", BPF_MAP_TYPE_HASH, 4, 64, 1, 0},
 		{"longer keys", "ban4", BPF_MAP_TYPE_HASH, 12, 24, WEIR_MAX_BANS, BPF_F_NO_PREALLOC},
 		{"shorter values", "count_limit", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 16, WEIR_MAX_LIMITS, 0},
 		{"fewer entries", "flows", BPF_MAP_TYPE_ARRAY, 4, 64, WEIR_FLOW_LINES / 2, 0},

@@ -45,6 +45,8 @@ struct compile_image {
 	struct weir_limit *limits;
 	size_t limits_count;
 	struct compile_filter *filter;
+	const struct weir_folded_entry *folded; /* the model's, borrowed */
+	size_t folded_count;
 	struct compile_route *routes; /* as model.routes */
 	size_t routes_count;
 };

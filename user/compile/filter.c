@@ -18,6 +18,7 @@ void compile_filter_free(struct compile_filter *filter)
 	free(filter->indexes);
 	free(filter->vectors);
 	free(filter->rules);
+	free(filter->folded);
 	free(filter);
 }
 
@@ -226,14 +227,17 @@ static int place_lines(struct compile_filter *filter, struct problem *problem)
 static int fill_tables(const struct compile_filter_input *input, const struct compile_rules *rules,
 		       struct compile_filter *filter, struct problem *problem)
 {
+	struct compile_folded folded __attribute__((cleanup(compile_folded_close))) = {0};
 	struct compile_sides sides __attribute__((cleanup(compile_sides_close))) = {0};
 	int error;
 
 	filter->head.rules = rules->count;
 	filter->head.vector_lines = (1 + rules->words + 7) / 8;
-	error = mark_modes(rules, filter);
+	error = rules->count ? mark_modes(rules, filter) : 0;
 	if (!error)
 		error = compile_sides_open(input, rules, &sides);
+	if (!error)
+		error = compile_folded_open(input, &sides, &folded);
 	if (!error)
 		error = fill_addresses(&sides, rules, filter, problem);
 	if (!error)
@@ -243,6 +247,8 @@ static int fill_tables(const struct compile_filter_input *input, const struct co
 			filter->head.order[filter->head.used++] = i;
 	if (!error && compile_filter_is_quick(filter))
 		fill_quick(filter);
+	if (!error)
+		error = compile_folded_records(&folded, filter);
 	return error ? error : place_lines(filter, problem);
 }
 
@@ -259,7 +265,7 @@ int compile_filter_build(const struct compile_filter_input *input, struct compil
 	error = filter ? select_rules(input, &rules, filter, problem) : -ENOMEM;
 	if (!error) {
 		filter->head.default_action = input->config->filter.default_action;
-		if (rules.count)
+		if (rules.count || input->folded_count)
 			error = fill_tables(input, &rules, filter, problem);
 	}
 	if (error)

@@ -10,6 +10,8 @@
 
 #include "../config/config.h"
 #include "addresses.h"
+#include <maps/ban.h>
+#include <maps/folded.h>
 
 /* What the rules are compiled from; all borrowed. */
 struct compile_filter_input {
@@ -21,6 +23,8 @@ struct compile_filter_input {
 	int64_t realtime_ns, monotonic_ns; /* the same moment by both clocks: `expires` is a date, rules expire by the
 					    * other; a rule that has expired is left out */
 	const uint32_t *ifindexes; /* [config->interfaces_count]; NULL or 0: not there, no packet comes in by it */
+	const struct weir_folded_entry *folded; /* live entries, ascending, each prefix once */
+	size_t folded_count;
 };
 
 /* What lies in the space of lines, in its order: each table begins at a line of its own. */
@@ -49,10 +53,13 @@ struct compile_filter {
 	size_t vectors_count;
 	struct weir_rule *rules; /* those that are neither off nor expired, in order */
 	size_t rules_count;
+	struct weir_folded *folded; /* by class; NULL and 0: no live entry is folded */
+	size_t folded_count;
 };
 
 /* 0, -E2BIG with the capacity's name in *problem, or -ENOMEM. *out is untouched on failure; the caller frees it with
- * compile_filter_free. Without rules and with `default: pass` everything in *out is empty. */
+ * compile_filter_free. Without rules and live entries, and with `default: pass`,
+ * everything in *out is empty. */
 int compile_filter_build(const struct compile_filter_input *input, struct compile_filter **out,
 			 struct problem *problem);
 /* The tables that lie in lines, as the head says; borrowed from filter. Returns how many lines they take. */

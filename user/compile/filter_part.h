@@ -47,6 +47,23 @@ int compile_sides_vectors(const struct compile_sides *sides, enum compile_side s
 int compile_dimensions(const struct compile_filter_input *input, const struct compile_rules *rules,
 		       struct compile_filter *filter, struct problem *problem);
 
+/* The live entries of one list and prefix length, as a set behind those of the sides. */
+struct compile_folded {
+	struct prefixes **sets;
+	uint16_t *keys; /* of each set: its list's place * COMPILE_LENGTHS + its prefix length */
+	size_t count;
+	size_t first; /* number of the first one among all sets */
+};
+#define COMPILE_LENGTHS 129
+
+/* Appends the sets to those of the sides. 0 or -ENOMEM. *folded is zero before, and to be closed in every case, after
+ * sides are no longer looked at. */
+int compile_folded_open(const struct compile_filter_input *input, struct compile_sides *sides,
+			struct compile_folded *folded);
+void compile_folded_close(struct compile_folded *folded);
+/* The record of each class, and what head.quick says of the first ones. 0 or -ENOMEM. */
+int compile_folded_records(const struct compile_folded *folded, struct compile_filter *filter);
+
 /* Puts count vectors of zeros behind those that are in filter; *first is the line of the first one. 0 or -ENOMEM. */
 int compile_vectors_add(struct compile_filter *filter, size_t count, uint32_t *first);
 /* Writes the vector that starts at a line: bits[words] and their summary. */

@@ -167,6 +167,8 @@ static int fill_filter(const struct model *model, struct compile_image *image, s
 	}
 	input.rule_ids = ids;
 	input.rule_modes = modes;
+	input.folded = model->folded;
+	input.folded_count = model->folded_count;
 	if (filter) {
 		input.contents = (const struct prefixes *const *)filter->contents;
 		input.ifindexes = filter->ifindexes;
@@ -176,6 +178,10 @@ static int fill_filter(const struct model *model, struct compile_image *image, s
 	error = compile_filter_build(&input, &image->filter, problem);
 	if (error)
 		return error;
+	image->folded = model->folded;
+	image->folded_count = model->folded_count;
+	if (image->filter->folded_count)
+		image->policy.filters |= WEIR_FILTERS_FOLDED;
 	if (image->filter->rules_count)
 		image->policy.filters |= WEIR_FILTERS_RULES;
 	if (image->filter->head.default_action == WEIR_ACTION_DROP)

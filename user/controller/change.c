@@ -208,7 +208,6 @@ static void finish(struct change *change, int ready)
 	if (ready <= 0)
 		return;
 	change->config = NULL;
-	reconcile_plan_close(TAKE_PTR(change->plan));
 	if (change->filter) {
 		sets_filter_close(controller->filter);
 		controller->filter = TAKE_PTR(change->filter);
@@ -229,10 +228,12 @@ static void log_failure(const struct change *change)
 
 static void start_next(struct controller *controller);
 
+/* Whoever asked is told when all is as it will be. */
 static void end(struct change *change)
 {
 	struct controller *controller = change->controller;
 
+	reconcile_plan_close(TAKE_PTR(change->plan));
 	controller->changes = change->next;
 	if (change->end)
 		change->end(change);
@@ -251,13 +252,32 @@ static void on_work(uv_work_t *work)
 	change->error = prepare(change);
 }
 
+static void on_await(uv_work_t *work)
+{
+	struct change *change = work->data;
+
+	reconcile_plan_await(change->plan);
+}
+
+static void on_awaited(uv_work_t *work, int status)
+{
+	struct change *change = work->data;
+
+	if (status < 0)
+		reconcile_plan_await(change->plan);
+	end(change);
+}
+
 static void on_worked(uv_work_t *work, int status)
 {
 	struct change *change = work->data;
 
 	finish(change,
 	       status < 0 ? problem_set(&change->problem, status, "the controller is stopping") : change->error);
-	end(change);
+	if (!change->is_live || !reconcile_plan_is_turning(change->plan))
+		end(change);
+	else if (uv_queue_work(&change->controller->loop, &change->work, on_await, on_awaited))
+		on_awaited(work, -1);
 }
 
 /* The first of the queue, unless it is under way. */
@@ -301,6 +321,8 @@ int change_make(struct change *change, struct problem *problem)
 	error = change->error;
 	if (error)
 		*problem = change->problem;
+	if (change->is_live && reconcile_plan_is_turning(change->plan))
+		reconcile_plan_await(change->plan);
 	change_free(change);
 	return error;
 }

@@ -286,6 +286,8 @@ static int build_rules(struct build *build)
 	struct model *model = build->model;
 
 	model->filter = world ? world->filter : NULL;
+	model->folded = world ? world->folded : NULL;
+	model->folded_count = world ? world->folded_count : 0;
 	model->rules = calloc(from->rules_count ?: 1, sizeof(*model->rules));
 	if (!model->rules)
 		return -ENOMEM;

@@ -116,6 +116,9 @@ struct model {
 	struct model_rule *rules; /* in the configuration's order */
 	size_t rules_count;
 	const struct model_filter *filter; /* may be NULL */
+	/* Live entries for the address tables, as in the table folded_entries; borrowed until it is compiled. */
+	const struct weir_folded_entry *folded;
+	size_t folded_count;
 };
 
 /* Where the state of backends and the outer source addresses come from. */
@@ -125,7 +128,9 @@ struct model_world {
 	/* Source towards a backend; NULL: addr_source_towards. Returns 0 or -errno (then the source stays unknown). */
 	int (*source_towards)(void *arg, const struct addr *to, struct addr *source);
 	void *arg;
-	const struct model_filter *filter; /* may be NULL: the lists are empty */
+	const struct model_filter *filter;	/* may be NULL: the lists are empty */
+	const struct weir_folded_entry *folded; /* ascending, each prefix once */
+	size_t folded_count;
 	const struct model_override *overrides;
 	size_t overrides_count;
 	/* Ids that must not be reused, may be NULL. */

@@ -2,6 +2,7 @@
 /* Makes a configuration live: a generation is written beside the live one, and one word makes it live. */
 #include "parts.h"
 #include "../base/fault.h"
+#include "../base/log.h"
 #include "../base/scope.h"
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,8 @@ struct reconcile_plan {
 	size_t overrides_count;
 	struct model_registry registry;
 	bool *used; /* read when somebody asks */
+	struct overlay_turn turn;
+	bool is_live; /* committed */
 	const struct model_filter *filter;
 	struct model *model;
 	struct compile_image *image;
@@ -28,7 +31,11 @@ void reconcile_plan_close(struct reconcile_plan *plan)
 {
 	if (!plan)
 		return;
+	if (plan->is_live)
+		turn_settle(plan->reconcile, &plan->turn);
+	turn_close(plan->reconcile, &plan->turn);
 	plan->reconcile->is_planning = false;
+	bans_free_retired(plan->reconcile);
 	free(plan->names);
 	free(plan->states);
 	free(plan->overrides);
@@ -72,7 +79,7 @@ int reconcile_plan_open(struct reconcile *reconcile, struct reconcile_plan **out
 	plan->overrides = plan_copy(reconcile->overrides, reconcile->overrides_count, sizeof(*plan->overrides));
 	plan->overrides_count = reconcile->overrides_count;
 	plan->registry.names = plan->names;
-	if (!plan->names || !plan->states || !plan->overrides) {
+	if (!plan->names || !plan->states || !plan->overrides || turn_open(reconcile, &plan->turn)) {
 		reconcile_plan_close(plan);
 		return problem_set(problem, -ENOMEM, "out of memory");
 	}
@@ -109,6 +116,8 @@ static int plan_model(struct reconcile_plan *plan, const struct config *config, 
 	const struct model_world world = {
 		.states = plan->states,
 		.filter = plan->filter,
+		.folded = plan->turn.next.entries,
+		.folded_count = plan->turn.next.count,
 		.overrides = plan->overrides,
 		.overrides_count = plan->overrides_count,
 		.in_use = plan_is_used,
@@ -143,15 +152,47 @@ static int plan_write(struct reconcile_plan *plan, struct problem *problem)
 	return error;
 }
 
+static int plan_compile(struct reconcile_plan *plan, const struct config *config, struct problem *problem)
+{
+	int error = plan_model(plan, config, problem);
+
+	return error ? error : compile_build(plan->model, &plan->image, problem);
+}
+
+/* Live entries are worth the tables when they are many, and never the reason why a configuration is refused as long as
+ * the hashes hold them. */
+static int plan_fold(struct reconcile_plan *plan, const struct config *config, struct problem *problem)
+{
+	struct folded *folded = &plan->turn.next;
+	struct problem refusal = {};
+	int error = folded_collect(&plan->turn.snapshot, folded);
+
+	if (error)
+		return problem_set(problem, error, "out of memory while the live entries were sorted");
+	if (folded->count < RECONCILE_FOLD_LEAST)
+		folded->count = 0;
+	error = plan_compile(plan, config, &refusal);
+	if (error == -E2BIG && folded->count) {
+		folded->count = 0;
+		error = plan_compile(plan, config, problem);
+		if (error)
+			return error;
+		log_warning("live entries are not in the address tables, where they would cost less: %s", refusal.text);
+	} else if (error && problem) {
+		*problem = refusal;
+	}
+	if (!error && turn_build(plan->reconcile, &plan->turn))
+		error = problem_set(problem, -ENOMEM, "out of memory while the live entries were compared");
+	return error;
+}
+
 int reconcile_plan_build(struct reconcile_plan *plan, const struct config *config, const struct model_filter *filter,
 			 struct problem *problem)
 {
 	int error;
 
 	plan->filter = filter;
-	error = plan_model(plan, config ? config : plan->reconcile->config, problem);
-	if (!error)
-		error = compile_build(plan->model, &plan->image, problem);
+	error = plan_fold(plan, config ? config : plan->reconcile->config, problem);
 	if (error)
 		return error;
 	plan->image->policy.generation = plan->generation;
@@ -227,6 +268,8 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 	free(reconcile->overrides);
 	bank_view_close(&reconcile->view);
 	reconcile->model = TAKE_PTR(plan->model);
+	reconcile->model->folded = NULL; /* compiled */
+	reconcile->model->folded_count = 0;
 	reconcile->routes = TAKE_PTR(plan->routes);
 	reconcile->backends = TAKE_PTR(plan->image->backends);
 	reconcile->backends_count = plan->image->backends_count;
@@ -240,20 +283,42 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, struct problem *problem)
 {
 	struct reconcile *reconcile = plan->reconcile;
-	bool changes_state = plan_changes_state(plan);
+	bool changes_state = plan_changes_state(plan), is_first = !reconcile->live->generation;
 	int error = plan_rings(plan, problem);
 
 	if (!error)
 		error = ids_write(reconcile, plan->names, plan->states, problem);
 	fault_point("apply", 4);
+	if (!error)
+		error = turn_prepare(reconcile, &plan->turn, problem);
 	if (error)
 		return error;
+	fault_point("fold", 1);
 	__atomic_store_n(&reconcile->live->generation, plan->generation, __ATOMIC_SEQ_CST);
 	fault_point("apply", 5);
+	turn_flip(reconcile, &plan->turn, is_first);
+	plan->is_live = true;
 	plan_take_over(plan, config);
 	if (changes_state)
 		state_changed(reconcile);
 	return 0;
+}
+
+bool reconcile_plan_is_turning(const struct reconcile_plan *plan)
+{
+	return plan && plan->reconcile->is_turning && (plan->turn.behind_flip.count || plan->reconcile->touched.count);
+}
+
+void reconcile_plan_await(const struct reconcile_plan *plan)
+{
+	int error = bank_await_packets(plan->reconcile->kernel, &plan->bank, plan->generation % WEIR_BANKS);
+
+	if (error)
+		log_warning(
+			"packets of the old generation were not waited for (%s): one that is under way may miss a live "
+			"entry",
+			strerror(-error));
+	fault_point("fold", 2);
 }
 
 int reconcile_apply(struct reconcile *reconcile, struct config *config, const struct model_filter *filter,
@@ -266,6 +331,8 @@ int reconcile_apply(struct reconcile *reconcile, struct config *config, const st
 		error = reconcile_plan_build(plan, config, filter, problem);
 	if (!error)
 		error = reconcile_plan_commit(plan, config, problem);
+	if (!error && reconcile_plan_is_turning(plan))
+		reconcile_plan_await(plan);
 	reconcile_plan_close(plan);
 	return error;
 }

@@ -12,11 +12,6 @@ int ban_compare(const struct ban *a, const struct ban *b)
 	return order ? order : (a->list > b->list) - (a->list < b->list);
 }
 
-static bool ban_same_prefix(const struct ban *a, const struct ban *b)
-{
-	return prefix_compare(&a->prefix, &b->prefix) == 0;
-}
-
 struct ban *ban_store_find(const struct ban_store *store, const struct prefix *prefix, uint32_t list)
 {
 	const struct ban wanted = {.prefix = *prefix, .list = list};
@@ -52,21 +47,12 @@ static size_t ban_store_place(const struct ban_store *store, size_t from, const 
 	return low;
 }
 
-/* Counts an entry that comes (change 1) or goes (-1) between two others, which may be NULL. */
-static void ban_store_count(struct ban_store *store, const struct ban *before, const struct ban *ban,
-			    const struct ban *after, int change)
+/* Counts an entry that comes (change 1) or goes (-1). */
+static void ban_store_count(struct ban_store *store, const struct ban *ban, int change)
 {
-	int family = ban->prefix.addr.family == WEIR_IPV6;
-
-	if (!(before && ban_same_prefix(before, ban)) && !(after && ban_same_prefix(after, ban)))
-		store->prefixes[family] += (size_t)change;
-	store->lengths[family][ban->prefix.length] += (uint32_t)change;
 	store->lists[ban->list] += (size_t)change;
-}
-
-static const struct ban *ban_store_last(const struct ban_store *store)
-{
-	return store->count ? store->bans[store->count - 1] : NULL;
+	if (!ban->until_ns)
+		store->lasting += (size_t)change;
 }
 
 static const struct ban *ban_store_at(const struct ban_store *store, size_t index)
@@ -142,10 +128,11 @@ int ban_store_with(const struct ban_store *store, const struct ban *add, size_t 
 
 		ban_store_carry(&merged, store, old, place);
 		old = place;
-		if (next && ban_compare(next, ban) == 0)
+		if (next && ban_compare(next, ban) == 0) {
+			ban_store_count(&merged, next, -1);
 			old++;
-		else
-			ban_store_count(&merged, ban_store_last(&merged), ban, next, 1);
+		}
+		ban_store_count(&merged, ban, 1);
 		merged.bans[merged.count++] = ban;
 	}
 	ban_store_carry(&merged, store, old, store->count);
@@ -167,7 +154,7 @@ int ban_store_without(const struct ban_store *store, bool (*leave)(void *arg, co
 		struct ban *ban = store->bans[i];
 
 		if (leave(arg, ban))
-			ban_store_count(&rest, ban_store_last(&rest), ban, ban_store_at(store, i + 1), -1);
+			ban_store_count(&rest, ban, -1);
 		else
 			rest.bans[rest.count++] = ban;
 	}

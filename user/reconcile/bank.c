@@ -33,6 +33,8 @@ static struct bank_rows bank_filter_rows(const struct compile_filter *filter, en
 		return (struct bank_rows){filter->indexes, filter->indexes_count};
 	case KERNEL_MAP_rules:
 		return (struct bank_rows){filter->rules, filter->rules_count};
+	case KERNEL_MAP_folded:
+		return (struct bank_rows){filter->folded, filter->folded_count};
 	default:
 		return (struct bank_rows){NULL, 0};
 	}
@@ -61,6 +63,8 @@ static struct bank_rows bank_rows(const struct compile_image *image, enum kernel
 		return (struct bank_rows){image->backends, image->backends_count};
 	case KERNEL_MAP_limits:
 		return (struct bank_rows){image->limits, image->limits_count};
+	case KERNEL_MAP_folded_entries:
+		return (struct bank_rows){image->folded, image->folded_count};
 	default:
 		return bank_filter_rows(image->filter, map);
 	}
@@ -77,7 +81,7 @@ static int bank_problem(int error, enum kernel_map map, const char *action, stru
 /* The program takes a table of the filter that is not there for an empty one. */
 static bool bank_may_lack(enum kernel_map map)
 {
-	return map > KERNEL_MAP_filter && map <= KERNEL_MAP_rules;
+	return map > KERNEL_MAP_filter && map <= KERNEL_MAP_folded_entries;
 }
 
 static bool bank_is_mapped(enum kernel_map map)
@@ -291,6 +295,12 @@ int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned 
 	}
 	error = kernel_pages_install(kernel, KERNEL_MAP_lines, index, bank->pages, bank->pages_count);
 	return error ? bank_problem(error, KERNEL_MAP_lines, "installed", problem) : 0;
+}
+
+/* The kernel lets every program that runs end before it returns from a change of an outer map (Linux 1ae80cf31938). */
+int bank_await_packets(const struct kernel *kernel, const struct bank *bank, unsigned int index)
+{
+	return kernel_bank_install(kernel, KERNEL_MAP_policy, index, bank->fds[KERNEL_MAP_policy]);
 }
 
 void bank_free(struct bank *bank)

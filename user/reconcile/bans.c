@@ -9,51 +9,6 @@
 
 #define BANS_RETRY_S 60
 
-union ban_key {
-	struct weir_ban4_key v4;
-	struct weir_ban6_key v6;
-};
-
-static enum kernel_map ban_map(const struct prefix *prefix)
-{
-	return prefix->addr.family == WEIR_IPV6 ? KERNEL_MAP_ban6 : KERNEL_MAP_ban4;
-}
-
-static union ban_key ban_key(const struct prefix *prefix)
-{
-	union ban_key key = {};
-
-	if (prefix->addr.family == WEIR_IPV6) {
-		memcpy(key.v6.address, prefix->addr.bytes.word, sizeof(key.v6.address));
-		key.v6.length = prefix->length;
-	} else {
-		key.v4.address = prefix->addr.bytes.word[0];
-		key.v4.length = prefix->length;
-	}
-	return key;
-}
-
-static struct prefix ban_prefix(enum kernel_map map, const union ban_key *key)
-{
-	struct prefix prefix = {};
-
-	if (map == KERNEL_MAP_ban6) {
-		prefix.addr.family = WEIR_IPV6;
-		memcpy(prefix.addr.bytes.word, key->v6.address, sizeof(key->v6.address));
-		prefix.length = (uint8_t)key->v6.length;
-	} else {
-		prefix.addr.family = WEIR_IPV4;
-		prefix.addr.bytes.word[0] = key->v4.address;
-		prefix.length = (uint8_t)key->v4.length;
-	}
-	return prefix;
-}
-
-size_t reconcile_ban_count(const struct reconcile *reconcile, uint32_t list)
-{
-	return reconcile->bans.lists[list];
-}
-
 /* The wall clock can be set, the kernel's cannot: an end is a duration from now on. */
 static uint64_t ban_end_from_wall(int64_t until_s)
 {
@@ -80,44 +35,7 @@ int64_t ban_end_to_wall(uint64_t until_ns)
 	       left_ns / NS_PER_S;
 }
 
-/* Makes the kernel's entry of a prefix what the store says. */
-static int ban_sync(const struct reconcile *reconcile, const struct ban_store *store, const struct prefix *prefix)
-{
-	const struct ban *deny = ban_store_find(store, prefix, WEIR_BAN_DENY);
-	const struct ban *allow = ban_store_find(store, prefix, WEIR_BAN_ALLOW);
-	const struct weir_ban value = {
-		.deny_until_ns = deny ? deny->until_ns : 0,
-		.allow_until_ns = allow ? allow->until_ns : 0,
-		.lists = (deny ? WEIR_BAN_DENY : 0) | (allow ? WEIR_BAN_ALLOW : 0),
-	};
-	int fd = kernel_map_fd(reconcile->kernel, ban_map(prefix));
-	union ban_key key = ban_key(prefix);
-	int error;
-
-	if (value.lists)
-		return kernel_map_put(fd, &key, &value);
-	error = kernel_map_delete(fd, &key);
-	return error == -ENOENT ? 0 : error;
-}
-
-/* The lengths of a, and of b if it is given. */
-static int ban_sync_lengths(const struct reconcile *reconcile, const struct ban_store *a, const struct ban_store *b)
-{
-	struct weir_ban_lengths lengths = {};
-	const __u32 zero = 0;
-
-	for (unsigned int length = 0; length <= 128; length++) {
-		uint64_t bit = 1ull << (length % 64);
-
-		if (length <= 32 && (a->lengths[0][length] || (b && b->lengths[0][length])))
-			lengths.v4 |= bit;
-		if (a->lengths[1][length] || (b && b->lengths[1][length]))
-			lengths.v6[length / 64] |= bit;
-	}
-	return kernel_map_put(kernel_map_fd(reconcile->kernel, KERNEL_MAP_ban_lengths), &zero, &lengths);
-}
-
-static void bans_find_next_end(struct reconcile *reconcile)
+void bans_find_next_end(struct reconcile *reconcile)
 {
 	reconcile->next_end_ns = 0;
 	for (size_t i = 0; i < reconcile->bans.count; i++) {
@@ -142,57 +60,106 @@ static void bans_note_ends(struct reconcile *reconcile, const struct prefix *tou
 	}
 }
 
-static int bans_check_room(const struct ban_store *store, struct problem *problem)
+static int bans_check_room(const struct ban_store *store, const struct overlay_counts *counts, struct problem *problem)
 {
-	static const char *const families[] = {"IPv4", "IPv6"};
-	unsigned int lengths6 = 0;
-	int error;
+	if (store->lasting <= WEIR_MAX_FOLDED)
+		return overlay_check_room(counts, problem);
+	problem_set(problem, -ENOSPC,
+		    "there would be %zu live entries without an end, and at most %d fit (WEIR_MAX_FOLDED); nothing was "
+		    "changed",
+		    store->lasting, WEIR_MAX_FOLDED);
+	problem_hint(problem,
+		     "delete some, join neighbours into shorter prefixes, or make a set of a list file of them "
+		     "(sets: in the configuration)");
+	return -ENOSPC;
+}
 
-	for (size_t length = 0; length < ARRAY_SIZE(store->lengths[1]); length++)
-		lengths6 += store->lengths[1][length] > 0;
-	for (size_t family = 0; family < ARRAY_SIZE(families); family++) {
-		if (store->prefixes[family] <= WEIR_MAX_BANS)
-			continue;
-		error = problem_set(problem, -ENOSPC,
-				    "there would be %zu live %s entries, and at most %d fit "
-				    "(WEIR_MAX_BANS); nothing was changed",
-				    store->prefixes[family], families[family], WEIR_MAX_BANS);
-		problem_hint(problem, "delete some, or join neighbours into shorter prefixes");
-		return error;
+/* The hashes get what `to` asks for instead of what `from` does, or what they had when the kernel refuses. */
+static int bans_sync(const struct reconcile *reconcile, const struct ban_store *to, const struct prefix *prefixes,
+		     size_t count)
+{
+	const struct ban_store *from = &reconcile->bans;
+	struct weir_ban value;
+	size_t done = 0;
+	int error = 0;
+
+	while (!error && done < count) {
+		value = overlay_want(reconcile, to, &prefixes[done]);
+		error = overlay_put(reconcile->kernel, &prefixes[done++], &value);
 	}
-	if (lengths6 <= WEIR_MAX_BAN_LENGTHS)
-		return 0;
-	error = problem_set(problem, -ENOSPC,
-			    "there would be live IPv6 entries of %u prefix lengths, and at most %d "
-			    "fit (WEIR_MAX_BAN_LENGTHS); nothing was changed",
-			    lengths6, WEIR_MAX_BAN_LENGTHS);
-	problem_hint(problem, "use prefix lengths that are in use already, such as /128, /64, /56 or /48");
+	for (size_t i = 0; error && i < done; i++) {
+		value = overlay_want(reconcile, from, &prefixes[i]);
+		overlay_put(reconcile->kernel, &prefixes[i], &value);
+	}
 	return error;
 }
 
-/* Takes `next` over in the kernel's tables and in memory; touched are the prefixes in which it differs. On failure
- * the tables are put back and next is freed. */
-static int bans_take_over(struct reconcile *reconcile, struct ban_store *next, const struct prefix *touched,
-			  size_t count, struct problem *problem)
+static int bans_change(struct reconcile *reconcile, const struct ban_store *next, const struct prefix *prefixes,
+		       size_t count, struct problem *problem)
 {
-	size_t done = 0;
-	int error = ban_sync_lengths(reconcile, next, &reconcile->bans);
+	struct overlay_counts counts = reconcile->overlay;
+	int error;
 
-	while (!error && done < count)
-		error = ban_sync(reconcile, next, &touched[done++]);
+	for (size_t i = 0; i < count; i++) {
+		struct weir_ban old = overlay_want(reconcile, &reconcile->bans, &prefixes[i]);
+		struct weir_ban new = overlay_want(reconcile, next, &prefixes[i]);
+
+		overlay_count(&counts, &prefixes[i], &old, -1);
+		overlay_count(&counts, &prefixes[i], &new, 1);
+	}
+	error = bans_check_room(next, &counts, problem);
+	if (error)
+		return error;
+	overlay_make_room(reconcile, &counts);
+	error = overlay_put_lengths(reconcile->kernel, &counts, &reconcile->overlay);
+	if (!error)
+		error = bans_sync(reconcile, next, prefixes, count);
 	if (error) {
-		for (size_t i = 0; i < done; i++)
-			ban_sync(reconcile, &reconcile->bans, &touched[i]);
-		ban_sync_lengths(reconcile, &reconcile->bans, NULL);
-		ban_store_drop(next, &reconcile->bans, NULL);
+		overlay_put_lengths(reconcile->kernel, &reconcile->overlay, NULL);
 		return problem_set(problem, error, "the kernel refused a live entry, and none was changed: %s",
 				   strerror(-error));
 	}
 	/* A bit too many costs a probe a packet and is mended by the next change. */
-	ban_sync_lengths(reconcile, next, NULL);
-	ban_store_drop(&reconcile->bans, next, reconcile->is_saving ? &reconcile->retired : NULL);
+	overlay_put_lengths(reconcile->kernel, &counts, NULL);
+	reconcile->overlay = counts;
+	return 0;
+}
+
+void bans_free_retired(struct reconcile *reconcile)
+{
+	if (!reconcile->is_saving && !reconcile->is_planning)
+		ban_retired_free(TAKE_PTR(reconcile->retired));
+}
+
+static void bans_replace(struct reconcile *reconcile, struct ban_store *next)
+{
+	bool is_read = reconcile->is_saving || reconcile->is_planning;
+
+	ban_store_drop(&reconcile->bans, next, is_read ? &reconcile->retired : NULL);
 	reconcile->bans = *next;
-	bans_note_ends(reconcile, touched, count);
+	reconcile->ban_changes++;
+}
+
+/* Takes `next` over in the kernel's tables and in memory; touched are the prefixes in which it differs. On failure
+ * the tables are put back and next is freed. */
+static int bans_take_over(struct reconcile *reconcile, struct ban_store *next, struct prefix_list *touched,
+			  struct problem *problem)
+{
+	int error = 0;
+
+	prefix_list_sort(touched);
+	if (reconcile->is_planning && prefix_list_reserve(&reconcile->touched, touched->count))
+		error = problem_set(problem, -ENOMEM, "out of memory; no live entry was changed");
+	if (!error)
+		error = bans_change(reconcile, next, touched->prefixes, touched->count, problem);
+	if (error) {
+		ban_store_drop(next, &reconcile->bans, NULL);
+		return error;
+	}
+	for (size_t i = 0; reconcile->is_planning && i < touched->count; i++)
+		prefix_list_add(&reconcile->touched, &touched->prefixes[i]);
+	bans_replace(reconcile, next);
+	bans_note_ends(reconcile, touched->prefixes, touched->count);
 	state_changed(reconcile);
 	return 0;
 }
@@ -237,31 +204,65 @@ static int ban_accept(const struct reconcile_ban *from, struct ban *to, int64_t 
 	return 0;
 }
 
+/* The store with these; touched are their prefixes. */
+static int bans_with(const struct reconcile *reconcile, const struct reconcile_ban *bans, size_t count,
+		     struct prefix_list *touched, struct ban_store *next, struct problem *problem)
+{
+	AUTO_FREE struct ban *accepted = calloc(count ?: 1, sizeof(*accepted));
+	int64_t now_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S;
+
+	if (!accepted || prefix_list_reserve(touched, count))
+		return problem_set(problem, -ENOMEM, "out of memory; no entry was added");
+	for (size_t i = 0; i < count; i++) {
+		int error = ban_accept(&bans[i], &accepted[i], now_s, problem);
+
+		if (error)
+			return error;
+		prefix_list_add(touched, &accepted[i].prefix);
+	}
+	if (ban_store_with(&reconcile->bans, accepted, count, next))
+		return problem_set(problem, -ENOMEM, "out of memory; no entry was added");
+	return 0;
+}
+
 int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *bans, size_t count,
 		      struct problem *problem)
 {
-	AUTO_FREE struct ban *accepted = calloc(count ?: 1, sizeof(*accepted));
-	AUTO_FREE struct prefix *touched = calloc(count ?: 1, sizeof(*touched));
-	int64_t now_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S;
+	struct prefix_list touched = {0};
 	struct ban_store next;
-	int error;
+	int error = bans_with(reconcile, bans, count, &touched, &next, problem);
 
-	if (!accepted || !touched)
-		return problem_set(problem, -ENOMEM, "out of memory; no entry was added");
-	for (size_t i = 0; i < count; i++) {
-		error = ban_accept(&bans[i], &accepted[i], now_s, problem);
-		if (error)
-			return error;
-		touched[i] = accepted[i].prefix;
-	}
-	if (ban_store_with(&reconcile->bans, accepted, count, &next))
-		return problem_set(problem, -ENOMEM, "out of memory; no entry was added");
-	error = bans_check_room(&next, problem);
-	if (error) {
-		ban_store_drop(&next, &reconcile->bans, NULL);
+	if (!error)
+		error = bans_take_over(reconcile, &next, &touched, problem);
+	prefix_list_free(&touched);
+	return error;
+}
+
+int bans_restore(struct reconcile *reconcile, const struct reconcile_ban *bans, size_t count, struct problem *problem)
+{
+	AUTO_FREE struct reconcile_ban *ending = calloc(count ?: 1, sizeof(*ending));
+	struct prefix_list touched = {0};
+	struct ban_store next;
+	size_t ending_count = 0;
+	int error = reconcile_ban_add(reconcile, bans, count, problem);
+
+	if (error != -ENOSPC)
 		return error;
-	}
-	return bans_take_over(reconcile, &next, touched, count, problem);
+	if (!ending)
+		return problem_set(problem, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		if (bans[i].until_s)
+			ending[ending_count++] = bans[i];
+	error = reconcile_ban_add(reconcile, ending, ending_count, problem);
+	if (!error)
+		error = bans_with(reconcile, bans, count, &touched, &next, problem);
+	prefix_list_free(&touched);
+	if (error)
+		return error;
+	bans_replace(reconcile, &next);
+	state_changed(reconcile);
+	reconcile->overlay_behind = true;
+	return 0;
 }
 
 /* Entries to leave out: found ones, sorted as the store is, and so met in order. */
@@ -291,8 +292,10 @@ int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struc
 {
 	AUTO_FREE const struct ban **found = calloc(count ?: 1, sizeof(*found));
 	struct ban_leaving leaving = {.bans = found, .count = count};
+	struct prefix_list touched = {0};
 	char text[ADDR_TEXT_MAX];
 	struct ban_store next;
+	int error;
 
 	if (!found)
 		return problem_set(problem, -ENOMEM, "out of memory; no entry was deleted");
@@ -307,9 +310,16 @@ int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struc
 		return -ENOENT;
 	}
 	qsort(found, count, sizeof(*found), ban_compare_found);
-	if (ban_store_without(&reconcile->bans, ban_is_leaving, &leaving, &next))
+	if (prefix_list_reserve(&touched, count) ||
+	    ban_store_without(&reconcile->bans, ban_is_leaving, &leaving, &next)) {
+		prefix_list_free(&touched);
 		return problem_set(problem, -ENOMEM, "out of memory; no entry was deleted");
-	return bans_take_over(reconcile, &next, prefixes, count, problem);
+	}
+	for (size_t i = 0; i < count; i++)
+		prefix_list_add(&touched, &prefixes[i]);
+	error = bans_take_over(reconcile, &next, &touched, problem);
+	prefix_list_free(&touched);
+	return error;
 }
 
 void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
@@ -330,8 +340,7 @@ void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,
 /* Entries that have ended, with their prefixes. */
 struct ban_ended {
 	uint64_t now_ns;
-	struct prefix *prefixes;
-	size_t count;
+	struct prefix_list prefixes;
 };
 
 static bool ban_has_ended(void *arg, const struct ban *ban)
@@ -340,7 +349,7 @@ static bool ban_has_ended(void *arg, const struct ban *ban)
 
 	if (!ban->until_ns || ban->until_ns > ended->now_ns)
 		return false;
-	ended->prefixes[ended->count++] = ban->prefix;
+	prefix_list_add(&ended->prefixes, &ban->prefix);
 	return true;
 }
 
@@ -348,20 +357,20 @@ static bool ban_has_ended(void *arg, const struct ban *ban)
 void bans_expire(struct reconcile *reconcile)
 {
 	struct ban_ended ended = {.now_ns = (uint64_t)clock_read_ns(CLOCK_MONOTONIC)};
-	AUTO_FREE struct prefix *prefixes = NULL;
 	struct problem problem = {};
 	struct ban_store next;
 	int error;
 
 	if (!reconcile->next_end_ns || ended.now_ns < reconcile->next_end_ns)
 		return;
-	prefixes = calloc(reconcile->bans.count, sizeof(*prefixes));
-	ended.prefixes = prefixes;
-	error = prefixes ? ban_store_without(&reconcile->bans, ban_has_ended, &ended, &next) : -ENOMEM;
+	error = prefix_list_reserve(&ended.prefixes, reconcile->bans.count);
+	if (!error)
+		error = ban_store_without(&reconcile->bans, ban_has_ended, &ended, &next);
 	if (error)
 		problem_set(&problem, error, "out of memory");
 	else
-		error = bans_take_over(reconcile, &next, prefixes, ended.count, &problem);
+		error = bans_take_over(reconcile, &next, &ended.prefixes, &problem);
+	prefix_list_free(&ended.prefixes);
 	if (!error) {
 		bans_find_next_end(reconcile);
 		return;
@@ -372,70 +381,18 @@ void bans_expire(struct reconcile *reconcile)
 		    problem.text, BANS_RETRY_S);
 }
 
-struct bans_found {
-	struct ban *bans;
-	size_t count, capacity;
-};
-
-static int bans_found_add(struct bans_found *found, const struct prefix *prefix, const struct weir_ban *value,
-			  uint32_t list)
+size_t reconcile_ban_count(const struct reconcile *reconcile, uint32_t list)
 {
-	if (!(value->lists & list))
-		return 0;
-	if (found->count == found->capacity) {
-		size_t capacity = found->capacity ? found->capacity * 2 : 64;
-		struct ban *more = reallocarray(found->bans, capacity, sizeof(*more));
+	return reconcile->bans.lists[list];
+}
 
-		if (!more)
-			return -ENOMEM;
-		found->bans = more;
-		found->capacity = capacity;
-	}
-	found->bans[found->count++] = (struct ban){
-		.prefix = *prefix,
-		.list = list,
-		.added_s = clock_read_ns(CLOCK_REALTIME) / NS_PER_S,
-		.until_ns = list == WEIR_BAN_DENY ? value->deny_until_ns : value->allow_until_ns,
+struct reconcile_folding reconcile_folding(const struct reconcile *reconcile)
+{
+	return (struct reconcile_folding){
+		.changes = reconcile->ban_changes,
+		.folded = reconcile->bans.lasting - reconcile->overlay.waiting,
+		.overlay = reconcile->overlay.prefixes[0] + reconcile->overlay.prefixes[1],
+		.waiting = reconcile->overlay.waiting,
+		.tombstones = reconcile->overlay.tombstones,
 	};
-	return 0;
-}
-
-static int bans_read_table(const struct reconcile *reconcile, enum kernel_map map, struct bans_found *found)
-{
-	int fd = kernel_map_fd(reconcile->kernel, map);
-	union ban_key key, next;
-	int error = kernel_map_next(fd, NULL, &next);
-
-	while (!error) {
-		struct weir_ban value;
-		struct prefix prefix;
-
-		key = next;
-		prefix = ban_prefix(map, &key);
-		error = kernel_map_get(fd, &key, &value);
-		if (!error)
-			error = bans_found_add(found, &prefix, &value, WEIR_BAN_DENY);
-		if (!error)
-			error = bans_found_add(found, &prefix, &value, WEIR_BAN_ALLOW);
-		if (!error)
-			error = kernel_map_next(fd, &key, &next);
-	}
-	return error == -ENOENT ? 0 : error;
-}
-
-int bans_open(struct reconcile *reconcile, struct problem *problem)
-{
-	struct bans_found found = {};
-	int error = bans_read_table(reconcile, KERNEL_MAP_ban4, &found);
-
-	if (!error)
-		error = bans_read_table(reconcile, KERNEL_MAP_ban6, &found);
-	if (!error)
-		error = ban_store_with(&reconcile->bans, found.bans, found.count, &reconcile->bans);
-	free(found.bans);
-	if (error)
-		return problem_set(problem, error, "the live entries in the kernel cannot be read: %s",
-				   strerror(-error));
-	bans_find_next_end(reconcile);
-	return 0;
 }

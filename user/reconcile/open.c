@@ -59,7 +59,7 @@ static int open_restore_bans(struct reconcile *reconcile, const struct state *st
 		if (!state->bans[i].until_s || state->bans[i].until_s > now_s)
 			bans[count++] = state->bans[i];
 	}
-	return reconcile_ban_add(reconcile, bans, count, problem);
+	return bans_restore(reconcile, bans, count, problem);
 }
 
 /* The kernel says what is in force, the file what it was for. */
@@ -151,6 +151,8 @@ void reconcile_close(struct reconcile *reconcile)
 		return;
 	state_save(reconcile);
 	ban_store_drop(&reconcile->bans, NULL, NULL);
+	folded_free(&reconcile->folded);
+	prefix_list_free(&reconcile->leftovers);
 	bank_view_close(&reconcile->view);
 	kernel_map_munmap(reconcile->live, sizeof(*reconcile->live));
 	model_free(reconcile->model);
@@ -188,5 +190,6 @@ void reconcile_tick(struct reconcile *reconcile, uint64_t now_ms)
 	open_heartbeat(reconcile);
 	rings_settle(reconcile, now_ms);
 	bans_expire(reconcile);
+	overlay_clean(reconcile, OVERLAY_CLEAN);
 	state_catch_up(reconcile);
 }

@@ -21,8 +21,35 @@ struct ban_store {
 	struct ban **bans;
 	size_t count;
 	size_t lists[1 + WEIR_BAN_ALLOW]; /* entries, by list */
-	size_t prefixes[2];		  /* distinct ones, of IPv4 and of IPv6 */
-	uint32_t lengths[2][129];	  /* entries of each prefix length */
+	size_t lasting;			  /* entries without an end */
+};
+
+/* The entries that the address tables of a generation have, as in its table. */
+struct folded {
+	struct weir_folded_entry *entries; /* ascending, each prefix once */
+	size_t count;
+};
+
+/* What is in the hashes of live entries, but for what is left over there and not looked up. */
+struct overlay_counts {
+	size_t prefixes[2];			/* keys, of IPv4 and of IPv6 */
+	size_t waiting;				/* entries that could be in the address tables */
+	size_t tombstones;			/* keys with one */
+	uint32_t lengths[2][129], gone[2][129]; /* entries and tombstones of each prefix length */
+};
+
+struct prefix_list {
+	struct prefix *prefixes;
+	size_t count, room;
+};
+
+/* How the hashes follow from one generation to the next. */
+struct overlay_turn {
+	struct ban_store snapshot;	      /* the store when it began; the entries are shared */
+	struct folded next;		      /* in the tables of the new generation */
+	struct overlay_counts between, after; /* while packets may see either; and then. As of the snapshot */
+	struct prefix_list before_flip;	      /* what the hashes have to hold for these changes before the flip, */
+	struct prefix_list behind_flip;	      /* and when nobody sees the old one any more; of the snapshot */
 };
 
 /* The part of the live bank that changes within a generation, mapped. */
@@ -51,8 +78,16 @@ struct reconcile {
 	struct model_registry registry;
 	struct weir_backend_state *states; /* as in the kernel's table */
 	struct ban_store bans;		   /* as in the kernel's tables */
-	uint64_t next_end_ns;		   /* when the next entry ends; 0: never */
-	struct model_override *overrides;  /* of rules */
+	struct folded folded;		   /* as in the live bank */
+	struct folded folded_before;	   /* as in the other one, while packets may see that: */
+	bool is_turning;
+	bool overlay_behind; /* entries without an end are not in the hashes: they wait for the first generation */
+	struct overlay_counts overlay;
+	struct prefix_list touched;	  /* changed since the plan was opened */
+	struct prefix_list leftovers;	  /* that may have something in the hashes that nobody needs */
+	uint64_t ban_changes;		  /* ever */
+	uint64_t next_end_ns;		  /* when the next entry ends; 0: never */
+	struct model_override *overrides; /* of rules */
 	size_t overrides_count;
 	struct config *config;
 	struct model *model;
@@ -63,9 +98,9 @@ struct reconcile {
 	bool is_planning;	   /* there is a plan */
 	bool rings_behind;	   /* states has a change that the rings have not */
 	bool dirty;		   /* the state file is older than the tables */
-	bool is_saving;		   /* it is being written: entries that go are retired */
-	struct ban *retired;
-	bool save_failed; /* and that was told */
+	bool is_saving;		   /* it is being written */
+	struct ban *retired;	   /* entries that went while there is a plan, or while it is written */
+	bool save_failed;	   /* and that was told */
 };
 
 /* ban_store.c: the sorted store. A successor shares entries: after it took over (or was given up) the other one is
@@ -81,10 +116,66 @@ int ban_store_without(const struct ban_store *store, bool (*leave)(void *arg, co
 void ban_store_drop(struct ban_store *store, const struct ban_store *keep, struct ban **retired);
 void ban_retired_free(struct ban *retired);
 
+/* folded.c */
+struct prefix folded_prefix(const struct weir_folded_entry *entry);
+/* The lists (WEIR_BAN_*) that the prefix itself is on. */
+uint32_t folded_lists(const struct folded *folded, const struct prefix *prefix);
+/* The entries without an end. 0 or -ENOMEM; the caller frees *out with folded_free. */
+int folded_collect(const struct ban_store *store, struct folded *out);
+/* What the bank has; nothing when it has no such table. */
+int folded_read(const struct kernel *kernel, unsigned int bank, struct folded *out);
+void folded_free(struct folded *folded);
+
+/* overlay.c: the hashes of live entries. A value without lists stands for no key. */
+/* One prefix's value, with the lists that every table which packets may see has it on, and that some such table has. */
+struct weir_ban overlay_value(const struct ban_store *store, const struct prefix *prefix, uint32_t all, uint32_t any);
+/* The value that a store asks for now. */
+struct weir_ban overlay_want(const struct reconcile *reconcile, const struct ban_store *store,
+			     const struct prefix *prefix);
+bool overlay_same(const struct weir_ban *a, const struct weir_ban *b);
+int overlay_put(const struct kernel *kernel, const struct prefix *prefix, const struct weir_ban *value);
+void overlay_count(struct overlay_counts *counts, const struct prefix *prefix, const struct weir_ban *value, int sign);
+/* The lengths of counts, and of also if it is given. */
+int overlay_put_lengths(const struct kernel *kernel, const struct overlay_counts *counts,
+			const struct overlay_counts *also);
+int overlay_check_room(const struct overlay_counts *counts, struct problem *problem);
+int overlay_each(const struct kernel *kernel,
+		 int (*visit)(void *arg, const struct prefix *prefix, const struct weir_ban *value), void *arg);
+#define OVERLAY_CLEAN 2048 /* keys that are made what they should be within milliseconds */
+/* Leaves it to overlay_clean, or to overlay_make_room, to make the prefixes' keys what they should be. */
+void overlay_leave(struct reconcile *reconcile, const struct prefix_list *prefixes);
+void overlay_clean(struct reconcile *reconcile, size_t most);
+void overlay_make_room(struct reconcile *reconcile, const struct overlay_counts *counts);
+/* 0 or -ENOMEM. */
+int prefix_list_reserve(struct prefix_list *list, size_t more);
+int prefix_list_add(struct prefix_list *list, const struct prefix *prefix);
+void prefix_list_sort(struct prefix_list *list); /* and each once */
+void prefix_list_free(struct prefix_list *list);
+
+/* turn.c: from one generation to the next no packet finds an entry in neither the hashes nor the tables it sees. */
+/* 0 or -ENOMEM. */
+int turn_open(const struct reconcile *reconcile, struct overlay_turn *turn);
+/* On any thread, when turn->next is known: what is to be done. 0 or -ENOMEM. */
+int turn_build(const struct reconcile *reconcile, struct overlay_turn *turn);
+/* Puts in what the next generation needs and the live one does not mind: what came of the store meanwhile, too. */
+int turn_prepare(struct reconcile *reconcile, struct overlay_turn *turn, struct problem *problem);
+/* Behind the flip; is_first: there was no generation before. */
+void turn_flip(struct reconcile *reconcile, struct overlay_turn *turn, bool is_first);
+/* When no packet sees the old generation any more. */
+void turn_settle(struct reconcile *reconcile, const struct overlay_turn *turn);
+void turn_close(struct reconcile *reconcile, struct overlay_turn *turn);
+
+/* bans_open.c: from the kernel's tables. */
+int bans_open(struct reconcile *reconcile, struct problem *problem);
+
 /* bans.c */
-int bans_open(struct reconcile *reconcile, struct problem *problem); /* from the kernel's tables */
+void bans_find_next_end(struct reconcile *reconcile);
 void bans_expire(struct reconcile *reconcile);
+/* As reconcile_ban_add, at a start without a generation: what has no end may be more than fits beside the tables. */
+int bans_restore(struct reconcile *reconcile, const struct reconcile_ban *bans, size_t count, struct problem *problem);
 int64_t ban_end_to_wall(uint64_t until_ns); /* 0: no end */
+/* Frees the retired when nobody reads them any more. */
+void bans_free_retired(struct reconcile *reconcile);
 
 /* bank.c: the inner maps of one generation. */
 struct bank {
@@ -109,6 +200,8 @@ int bank_check(const struct compile_image *image, const struct bank *bank, struc
 /* Writes the rings and their slots, which may be installed already, and reads them back. */
 int bank_fill_rings(const struct compile_image *image, struct bank *bank, struct problem *problem);
 int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem);
+/* Returns when no packet is in the program that came before what is live now. */
+int bank_await_packets(const struct kernel *kernel, const struct bank *bank, unsigned int index);
 void bank_free(struct bank *bank);
 int bank_view_open(const struct kernel *kernel, unsigned int index, struct bank_view *out, struct problem *problem);
 void bank_view_close(struct bank_view *view);

@@ -22,6 +22,7 @@ extern const enum kernel_map reconcile_count_maps[MODEL_KINDS];
 extern const char *const reconcile_health_names[RECONCILE_HEALTHS];
 extern const char *const reconcile_admin_names[RECONCILE_ADMINS];
 
+#define RECONCILE_FOLD_LEAST 64	  /* live entries that are worth a place in the address tables */
 #define RECONCILE_WEIGHT_MAX 1000 /* of an operator's override */
 
 /* Takes over what the kernel's tables hold (names, states, bans, the live generation), or starts from the state
@@ -41,6 +42,9 @@ void reconcile_close(struct reconcile *reconcile);
  *
  * Commit makes the rings the successors of those that are live by now, and flips. config is that of the build; it is
  * taken over on success (freed by reconcile later), untouched on failure.
+ *
+ * Await, on any thread, when the plan is turning after its commit: returns when no packet sees the old generation any
+ * more. Close then ends what was kept for such packets.
  */
 struct reconcile_plan;
 int reconcile_plan_open(struct reconcile *reconcile, struct reconcile_plan **out, struct problem *problem);
@@ -50,6 +54,8 @@ int reconcile_plan_override(struct reconcile_plan *plan, const char *rule, int m
 int reconcile_plan_build(struct reconcile_plan *plan, const struct config *config, const struct model_filter *filter,
 			 struct problem *problem);
 int reconcile_plan_commit(struct reconcile_plan *plan, struct config *config, struct problem *problem);
+bool reconcile_plan_is_turning(const struct reconcile_plan *plan);
+void reconcile_plan_await(const struct reconcile_plan *plan);
 void reconcile_plan_close(struct reconcile_plan *plan); /* NULL is fine */
 
 /* All of it at once. */
@@ -104,6 +110,16 @@ int reconcile_ban_add(struct reconcile *reconcile, const struct reconcile_ban *b
 		      struct problem *problem);
 int reconcile_ban_delete(struct reconcile *reconcile, uint32_t list, const struct prefix *prefixes, size_t count,
 			 struct problem *problem);
+/* Entries without an end move from the hashes into the address tables of the next generation, whatever that is made
+ * for; so does what was deleted leave them. Few entries stay in the hashes. */
+struct reconcile_folding {
+	uint64_t changes;  /* of the lists, since the start */
+	size_t folded;	   /* entries that act in the tables */
+	size_t waiting;	   /* entries without an end that are in the hashes */
+	size_t overlay;	   /* prefixes in the hashes, whatever for */
+	size_t tombstones; /* those of them that say that an entry of the tables is gone */
+};
+struct reconcile_folding reconcile_folding(const struct reconcile *reconcile);
 size_t reconcile_ban_count(const struct reconcile *reconcile, uint32_t list);
 /* In the order of prefix_compare. */
 void reconcile_ban_each(const struct reconcile *reconcile, uint32_t list,

@@ -144,7 +144,7 @@ void reconcile_save_close(struct reconcile_save *save)
 	int error = save->error;
 
 	reconcile->is_saving = false;
-	ban_retired_free(TAKE_PTR(reconcile->retired));
+	bans_free_retired(reconcile);
 	if (error)
 		reconcile->dirty = true;
 	if (error && !reconcile->save_failed)
