@@ -128,12 +128,12 @@ static int read_sets(struct change *change, const struct config *live)
 	       filter_is_behind(controller->filter, change->sets, live);
 }
 
-/* For a rule, the filter that is live: lists are none of its business. */
+/* For a rule, or for live entries, the filter that is live: lists are none of their business. */
 static int build(struct change *change, const struct config *live)
 {
 	const struct sets_filter *filter = change->controller->filter;
 
-	if (change->kind != CHANGE_RULE) {
+	if (change->kind != CHANGE_RULE && change->kind != CHANGE_FOLD) {
 		int error = sets_filter_open(change->sets, change->config ? change->config : live, &change->filter,
 					     warn_into, change->warnings, &change->problem);
 
@@ -185,6 +185,7 @@ static void follow(struct change *change)
 		break;
 	case CHANGE_RULE:
 	case CHANGE_SET:
+	case CHANGE_FOLD:
 		break;
 	}
 }

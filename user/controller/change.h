@@ -18,6 +18,7 @@ enum change_kind {
 	CHANGE_RULE,	  /* an operator's mode for a rule */
 	CHANGE_SET,	  /* the list of a set is read at once */
 	CHANGE_FOLLOW,	  /* lists that are due, interfaces and addresses of the host */
+	CHANGE_FOLD,	  /* the same policy with the live entries of now in its tables */
 };
 
 struct change {

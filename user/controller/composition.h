@@ -4,6 +4,7 @@
 #define WEIR_CONTROLLER_COMPOSITION_H
 
 #include "controller.h"
+#include "fold.h"
 #include "links.h"
 #include "../base/loop.h"
 #include "../base/route.h"
@@ -55,7 +56,8 @@ struct controller {
 	struct change *changes;	    /* the first one is under way */
 	struct doing doing;
 	bool is_stopping;
-	struct saving *saving;	  /* of the state file, under way */
+	struct saving *saving; /* of the state file, under way */
+	struct fold_schedule fold;
 	uint64_t filter_retry_ms; /* CLOCK_MONOTONIC: not before it, after a filter that could not be made live */
 	struct loop_http *http;
 	struct control_server *control;
@@ -116,6 +118,9 @@ json_t *doing_json(struct doing *doing);
 /* saving.c: writes the state file on another thread when it has to be and would take long here. To be called every
  * second. */
 void saving_keep(struct controller *controller);
+
+/* fold.c: has live entries folded into the address tables when that is due. To be called every second. */
+void fold_keep(struct controller *controller);
 
 /* interfaces.c: attaches what config names and detaches what it no longer does. at_start also updates the program
  * of links that are there, and detaches links of interfaces that config does not name (unless it names none). */

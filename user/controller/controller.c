@@ -25,6 +25,7 @@ static void on_tick(uv_timer_t *timer)
 		interfaces_check(controller);
 	saving_keep(controller);
 	filter_keep(controller);
+	fold_keep(controller);
 	if (controller->ticks % ROUTES_EVERY == 0) {
 		filter_keep_sources(controller);
 		neighbours_keep(controller);
