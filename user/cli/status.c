@@ -141,7 +141,9 @@ static void print_rest(const json_t *status)
 	       cli_number(packets, "redirect"));
 	print_filter(status);
 	if (bans)
-		printf("bans        %lld denied, %lld allowed\n", cli_number(bans, "deny"), cli_number(bans, "allow"));
+		printf("bans        %lld denied, %lld allowed; %lld in the address tables, %lld beside them\n",
+		       cli_number(bans, "deny"), cli_number(bans, "allow"), cli_number(bans, "folded"),
+		       cli_number(bans, "overlay"));
 	if (json_is_object(collector))
 		printf("collector   %s: %lld sent, %lld failed attempts, %lld queued, %lld lost%s%s\n",
 		       cli_text(collector, "endpoint"), cli_number(collector, "sent"),

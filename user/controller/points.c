@@ -290,6 +290,20 @@ static int add_bans(const struct controller *controller, struct telemetry_points
 	return 0;
 }
 
+/* Where they are: in the address tables, or looked up beside them by each prefix length in use. */
+static int add_folding(const struct controller *controller, struct telemetry_points *points)
+{
+	static const struct metric folded = {"weir.bans.folded", "{entry}", "Live entries in the address tables.",
+					     TELEMETRY_GAUGE};
+	static const struct metric overlay = {"weir.bans.overlay", "{prefix}",
+					      "Prefixes of live entries, and of those that left the address tables, "
+					      "which are looked up beside them.",
+					      TELEMETRY_GAUGE};
+	struct reconcile_folding folding = reconcile_folding(controller->reconcile);
+
+	return add(points, &folded, folding.folded) && add(points, &overlay, folding.overlay) ? 0 : -ENOMEM;
+}
+
 static int add_interfaces(const struct controller *controller, struct telemetry_points *points)
 {
 	static const struct metric metric = {"weir.interface.attached", "{state}",
@@ -360,6 +374,7 @@ int points_collect(void *arg, struct telemetry_points *points)
 	err = err ?: add_rings(controller, points);
 	err = err ?: add_limits(controller->kernel, points);
 	err = err ?: add_bans(controller, points);
+	err = err ?: add_folding(controller, points);
 	err = err ?: add_interfaces(controller, points);
 	return err ?: add_controller(controller, points);
 }

@@ -155,6 +155,17 @@ static json_t *filter_json(const struct controller *controller)
 			 (json_int_t)config->sets_count, "prefixes", prefixes, "kept_out", kept_out_json(controller));
 }
 
+static json_t *bans_json(const struct controller *controller)
+{
+	struct reconcile_folding folding = reconcile_folding(controller->reconcile);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "deny",
+			 (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_DENY), "allow",
+			 (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_ALLOW), "folded",
+			 (json_int_t)folding.folded, "overlay", (json_int_t)folding.overlay, "waiting",
+			 (json_int_t)folding.waiting, "tombstones", (json_int_t)folding.tombstones);
+}
+
 json_t *status_json(const struct controller *controller)
 {
 	json_t *status = controller_tables_status(controller->kernel, controller->pin_directory);
@@ -173,10 +184,7 @@ json_t *status_json(const struct controller *controller)
 	json_object_set_new(status, "services", services_json(controller));
 	json_object_set_new(status, "backends", status_backends_json(controller));
 	json_object_set_new(status, "filter", filter_json(controller));
-	json_object_set_new(status, "bans",
-			    json_pack("{s:I, s:I}", "deny",
-				      (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_DENY), "allow",
-				      (json_int_t)reconcile_ban_count(controller->reconcile, WEIR_BAN_ALLOW)));
+	json_object_set_new(status, "bans", bans_json(controller));
 	json_object_set_new(status, "collector", exporters_json(controller));
 	return status;
 }
