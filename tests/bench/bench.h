@@ -126,6 +126,10 @@ int edge_program(const struct edge *edge);
 int edge_twin(const struct edge *edge); /* -1: none */
 /* Puts the first count keys on the deny list, as prefixes of the lengths (0-terminated) in turn. */
 void edge_deny(struct edge *edge, size_t count, bool is_ipv6, const unsigned int *lengths);
+/* Moves what edge_deny added into the address tables, where it lies beside the sets. */
+void edge_fold(struct edge *edge);
+/* Takes one of them back, which leaves a tombstone until the next generation. */
+void edge_undeny(struct edge *edge, uint32_t number, bool is_ipv6, unsigned int length);
 void edge_drain(struct edge *edge, const char *backend);
 struct reconcile *edge_reconcile(const struct edge *edge);
 uint64_t edge_counted(const struct edge *edge, enum weir_verdict verdict, enum weir_reason reason);

@@ -187,6 +187,24 @@ void edge_deny(struct edge *edge, size_t count, bool is_ipv6, const unsigned int
 		bench_fail("%s %s", problem.text, problem.hint);
 }
 
+void edge_fold(struct edge *edge)
+{
+	struct problem problem = {0};
+
+	if (reconcile_apply(edge->reconcile, NULL, reconcile_model(edge->reconcile)->filter, &problem) ||
+	    reconcile_folding(edge->reconcile).waiting)
+		bench_fail("%s %s", problem.text, problem.hint);
+}
+
+void edge_undeny(struct edge *edge, uint32_t number, bool is_ipv6, unsigned int length)
+{
+	const struct prefix prefix = edge_prefix(number, is_ipv6, length);
+	struct problem problem = {0};
+
+	if (reconcile_ban_delete(edge->reconcile, WEIR_BAN_DENY, &prefix, 1, &problem))
+		bench_fail("%s %s", problem.text, problem.hint);
+}
+
 void edge_drain(struct edge *edge, const char *backend)
 {
 	struct problem problem = {0};

@@ -31,6 +31,33 @@ static void filter_weir(struct bench *bench)
 	bench_row_edge(bench, "weir_deny_miss_100k_v6", hosts, XDP_PASS, &miss6);
 }
 
+/* The same entries once they are folded into the address tables; and with a tombstone that every hit has to heed. */
+static void filter_folded(struct bench *bench)
+{
+	AUTO_FREE char *configuration = edge_configuration("");
+	struct edge *hosts = edge_open(bench, configuration), *mixed = edge_open(bench, configuration);
+	struct edge *gone = edge_open(bench, configuration);
+	const struct traffic hit4 = {.keys = BANS}, miss4 = {.keys = BANS, .miss = true};
+	const struct traffic hit6 = {.keys = BANS, .destination = NOT_VIP6};
+	const struct traffic miss6 = {.keys = BANS, .destination = NOT_VIP6, .miss = true};
+
+	edge_deny(hosts, BANS, false, hosts4);
+	edge_deny(hosts, BANS, true, hosts6);
+	edge_deny(mixed, BANS, false, four_lengths);
+	edge_deny(gone, BANS + 1, false, hosts4);
+	edge_fold(hosts);
+	edge_fold(mixed);
+	edge_fold(gone);
+	edge_undeny(gone, BANS, false, 32);
+	bench_row_edge(bench, "weir_folded_hit_100k", hosts, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_folded_miss_100k", hosts, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_folded_hit_100k_4_lengths", mixed, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_folded_miss_100k_4_lengths", mixed, XDP_PASS, &miss4);
+	bench_row_edge(bench, "weir_folded_hit_100k_tombstone", gone, XDP_DROP, &hit4);
+	bench_row_edge(bench, "weir_folded_hit_100k_v6", hosts, XDP_DROP, &hit6);
+	bench_row_edge(bench, "weir_folded_miss_100k_v6", hosts, XDP_PASS, &miss6);
+}
+
 static void filter_sets(struct bench *bench)
 {
 	AUTO_FREE char *configuration = edge_configuration(EDGE_LISTED);
@@ -82,6 +109,7 @@ static void filter_lpm(struct bench *bench, const char *hit, const char *miss, u
 void group_filter(struct bench *bench, struct results *results)
 {
 	filter_weir(bench);
+	filter_folded(bench);
 	filter_sets(bench);
 	filter_rules(bench, "weir_rules_10", 10);
 	filter_rules(bench, "weir_rules_1000", 1000);
