@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 #define SEEDS 4
-/* Two entries in five places are free; each round has half as many lines again. */
+/* Two places in five are taken, since each entry that finds its line full costs packets another wait for memory; each
+ * round has half as many lines again. */
 #define LOAD_NUMERATOR	 5
-#define LOAD_DENOMINATOR 12
+#define LOAD_DENOMINATOR 8
 #define ROUNDS		 8
 
 static bool place(const struct weir_entry4 *entry, struct weir_line *lines, uint32_t seed, uint32_t hashed)
