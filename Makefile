@@ -11,10 +11,15 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
-PACKAGES := libbpf libfyaml jansson libuv libcurl libmicrohttpd libprotobuf-c libmnl
+PACKAGES := libbpf libfyaml jansson libuv libprotobuf-c libmnl
+# Loaded when the controller starts, by the name that a program linked with it would have (user/base/late.h).
+LATE_PACKAGES := libcurl libmicrohttpd
+soname = $(shell readelf -d "$$($(CC) -print-file-name=$(1).so)" 2>/dev/null | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CPPFLAGS += -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"' -I. -Iinclude -I$(BUILD) $(shell pkg-config --cflags $(PACKAGES))
+PACKAGE_FLAGS := $(shell pkg-config --cflags $(PACKAGES) $(LATE_PACKAGES)) \
+	-DLATE_CURL='"$(call soname,libcurl)"' -DLATE_MHD='"$(call soname,libmicrohttpd)"'
+CPPFLAGS += -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"' -I. -Iinclude -I$(BUILD) $(PACKAGE_FLAGS)
 LDLIBS += $(shell pkg-config --libs $(PACKAGES))
 , := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -107,10 +107,10 @@ class EdgeRestart(SharedEdgeTest):
     def bpftool(self, *argv):
         return self.lab.run("edge", ["bpftool", *argv]).stdout
 
-    def refused_start(self, *words):
+    def refused_start(self, *words, environment=None):
         """A start is refused, says why with these words, and traffic went on all the time."""
         with self.traffic():
-            done = self.edge.weir("run", "-c", self.edge.path, check=False)
+            done = self.edge.weir("run", "-c", self.edge.path, check=False, environment=environment)
             self.assertEqual(done.returncode, 1)
             for word in words:
                 self.assertIn(word, done.stderr)
@@ -144,6 +144,17 @@ class EdgeRestart(SharedEdgeTest):
         finally:
             pin.unlink(missing_ok=True)
             os.rename(saved, pin)
+        self.edge.start()
+        self.page()
+
+    def test_edge_library_broken_start_is_refused_and_names_it(self):
+        libraries = self.lab.dir / "libraries"
+        libraries.mkdir()
+        for name in ("libcurl-gnutls.so.4", "libcurl.so.4"):
+            (libraries / name).touch()
+        self.edge.weir("deny", "add", self.lab.ip4("attacker"))
+        self.kill_controller()
+        self.refused_start("libcurl", "scripts/setup", environment={"LD_LIBRARY_PATH": str(libraries)})
         self.edge.start()
         self.page()
 

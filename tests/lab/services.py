@@ -203,10 +203,10 @@ class Edge:
             return done.returncode == 0 and json.loads(done.stdout)["controller"]["running"]
         await_true("the controller answering", answers, seconds)
 
-    def weir(self, *argv, check=True, timeout=30):
+    def weir(self, *argv, check=True, timeout=30, environment=None):
         return self.lab.run("edge", [self.lab.build / "weir", *argv], check=check, timeout=timeout,
                             env=dict(lab_module.os.environ, WEIR_SOCKET=str(self.lab.dir / "control.sock"),
-                                     WEIR_PINS=str(self.lab.pins / "edge")))
+                                     WEIR_PINS=str(self.lab.pins / "edge"), **(environment or {})))
 
     def json(self, *argv):
         return json.loads(self.weir(*argv, "--json").stdout)

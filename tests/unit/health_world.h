@@ -36,6 +36,7 @@ static inline void on_result(void *arg, const struct health_result *result)
 static inline void world_open(struct world *world, const char *address)
 {
 	memset(world, 0, sizeof(*world));
+	assert_int_equal(late_load(NULL), 0);
 	uv_loop_init(&world->loop);
 	assert_int_equal(loop_http_open(&world->loop, &world->http), 0);
 	assert_int_equal(health_open(&world->loop, world->http, on_result, world, &world->health), 0);

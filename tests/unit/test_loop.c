@@ -40,6 +40,7 @@ static CURL *request(const struct world *world)
 static void world_open(struct world *world)
 {
 	memset(world, 0, sizeof(*world));
+	assert_int_equal(late_load(NULL), 0);
 	uv_loop_init(&world->loop);
 	assert_int_equal(loop_http_open(&world->loop, &world->http), 0);
 	assert_true(server_open(&world->loop, "127.0.0.1", 0, &world->server));

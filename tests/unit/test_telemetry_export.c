@@ -49,6 +49,7 @@ static int take_snapshot(void *arg, struct telemetry_points *points)
 static void world_open(struct world *world, const char *answer)
 {
 	memset(world, 0, sizeof(*world));
+	assert_int_equal(late_load(NULL), 0);
 	uv_loop_init(&world->loop);
 	assert_int_equal(loop_http_open(&world->loop, &world->http), 0);
 	assert_true(server_open(&world->loop, "127.0.0.1", 0, &world->server));

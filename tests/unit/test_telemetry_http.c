@@ -61,6 +61,7 @@ static void world_open(struct world *world, const char *address)
 	struct server probe;
 
 	memset(world, 0, sizeof(*world));
+	assert_int_equal(late_load(NULL), 0);
 	uv_loop_init(&world->loop);
 	assert_int_equal(loop_http_open(&world->loop, &world->client), 0);
 	/* The kernel finds a free port. */

@@ -5,11 +5,12 @@
 #ifndef WEIR_BASE_LOOP_H
 #define WEIR_BASE_LOOP_H
 
-#include <curl/curl.h>
+#include "late.h"
 #include <uv.h>
 
 struct loop_http; /* a curl multi handle on a loop */
 
+/* After late_load(). 0 or a negative errno. */
 int loop_http_open(uv_loop_t *loop, struct loop_http **out);
 /* Cancels what is under way (no callback is called for it) and closes. The loop must run once more before it is
  * closed itself. */

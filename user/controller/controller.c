@@ -150,8 +150,10 @@ static int apply_first(struct controller *controller, struct config *config, str
 
 static int start(struct controller *controller, struct config **config, struct problem *problem)
 {
-	int err = open_tables(controller, *config, problem);
+	int err = late_load(problem);
 
+	if (!err)
+		err = open_tables(controller, *config, problem);
 	if (err)
 		return err;
 	err = loop_http_open(&controller->loop, &controller->http);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The Prometheus endpoint: libmicrohttpd's epoll descriptor on the loop, a snapshot for each request. */
 #include "telemetry.h"
+#include "../base/late.h"
 #include "../base/log.h"
 #include "../base/scope.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <string.h>
 #include <sys/socket.h>
 
