@@ -4,6 +4,7 @@
 #include "../base/scope.h"
 #include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 #include <string.h>
 
 /* Rows of a hash are key and value side by side; those of an array are values, by index. */
@@ -282,19 +283,54 @@ int bank_fill_rings(const struct compile_image *image, struct bank *bank, struct
 	return 0;
 }
 
+struct installing {
+	const struct kernel *kernel;
+	const int *fds;
+	unsigned int count, bank;
+	enum kernel_map map;
+	pthread_t thread;
+	bool has_thread;
+	int error;
+};
+
+static void *install(void *arg)
+{
+	struct installing *one = arg;
+
+	one->error = kernel_pages_install(one->kernel, one->map, one->bank, one->fds, one->count);
+	return NULL;
+}
+
+/* At once, for the kernel lets programs end before it returns from each change, and those that wait at the same time
+ * wait together. */
 int bank_install(const struct kernel *kernel, const struct bank *bank, unsigned int index, struct problem *problem)
 {
-	int error;
+	struct installing all[KERNEL_MAPS];
+	int error = 0;
 
 	for (int map = 0; map < KERNEL_MAPS; map++) {
-		if (kernel_maps[map].pages != 1)
+		bool is_one = kernel_maps[map].pages == 1;
+
+		all[map] = (struct installing){
+			.kernel = kernel,
+			.fds = is_one ? &bank->fds[map] : bank->pages,
+			.count = is_one ? bank->fds[map] >= 0 : bank->pages_count,
+			.bank = index,
+			.map = map,
+		};
+		if (!kernel_maps[map].pages)
 			continue;
-		error = kernel_bank_install(kernel, map, index, bank->fds[map]);
-		if (error)
-			return bank_problem(error, map, "installed", problem);
+		all[map].has_thread = !pthread_create(&all[map].thread, NULL, install, &all[map]);
+		if (!all[map].has_thread)
+			install(&all[map]);
 	}
-	error = kernel_pages_install(kernel, KERNEL_MAP_lines, index, bank->pages, bank->pages_count);
-	return error ? bank_problem(error, KERNEL_MAP_lines, "installed", problem) : 0;
+	for (int map = 0; map < KERNEL_MAPS; map++) {
+		if (all[map].has_thread)
+			pthread_join(all[map].thread, NULL);
+		if (all[map].error && !error)
+			error = bank_problem(all[map].error, map, "installed", problem);
+	}
+	return error;
 }
 
 /* The kernel lets every program that runs end before it returns from a change of an outer map (Linux 1ae80cf31938). */
