@@ -383,17 +383,14 @@ static __always_inline __u64 filter_quick(const struct weir_filter *f, __u32 cla
 	return f->quick[class & (WEIR_QUICK_CLASSES - 1)];
 }
 
-static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy)
+static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy,
+					      const struct weir_filter *f)
 {
-	struct weir_filter *f;
 	__u64 found;
 
-	if (!(policy->filters & ~WEIR_FILTERS_FOLDED) || p->allowed)
+	if (!f || !(policy->filters & ~WEIR_FILTERS_FOLDED) || p->allowed)
 		return STEP_NEXT;
 	if (!p->source_class && policy->filters & WEIR_FILTERS_LISTED)
-		return STEP_NEXT;
-	f = classify_head(p->bank);
-	if (!f)
 		return STEP_NEXT;
 	if (policy->filters & WEIR_FILTERS_QUICK && p->source_class < WEIR_QUICK_CLASSES)
 		found = filter_quick(f, p->source_class);

@@ -87,7 +87,9 @@ static __always_inline enum step parse_ipv4(struct packet *p, struct cursor *c)
 		p->fragment = FRAGMENT_FIRST;
 	p->dont_fragment = !!(fragment & IP_DONT_FRAGMENT);
 	p->family = WEIR_IPV4;
-	p->source.word[0] = ip->saddr;
+	/* Not from source to client: eight bytes of which four were just stored keep a CPU waiting (store forwarding).
+	 */
+	p->source.word[0] = p->client.word[0] = ip->saddr;
 	p->destination.word[0] = ip->daddr;
 	p->protocol = ip->protocol;
 	p->ttl = ip->ttl;
@@ -124,6 +126,7 @@ static __always_inline enum step parse_ipv6(struct packet *p, struct cursor *c)
 		return parse_malformed(p);
 	p->family = WEIR_IPV6;
 	__builtin_memcpy(&p->source, &ip->saddr, sizeof(p->source));
+	__builtin_memcpy(&p->client, &ip->saddr, sizeof(p->client));
 	__builtin_memcpy(&p->destination, &ip->daddr, sizeof(p->destination));
 	p->ttl = ip->hop_limit;
 	p->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
@@ -225,7 +228,6 @@ static __always_inline enum step parse_transport(struct packet *p, struct cursor
 {
 	__u32 room = p->ip_length - (p->l4 - p->l3), least = 0;
 
-	p->client = p->source;
 	if (p->family == WEIR_IPV6 ? p->protocol == IPPROTO_ICMPV6 : p->protocol == IPPROTO_ICMP)
 		p->protocol = IPPROTO_ICMP;
 	else if (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6)
