@@ -151,7 +151,7 @@ static __always_inline __u32 classify4(const struct weir_filter *f, __u32 bank, 
 
 	if (!bits || !(*bits >> (number & 63) & 1))
 		return 0;
-	if (!classify_top4(bank, address)) {
+	if (*bits != WEIR_BITS4_VALUES) {
 		entry = classify_find_entry4(f, bank, number, 0);
 		if (entry && entry->key >> 24 == WEIR_ENTRY4_RANGES)
 			return classify_in_ranges4(entry, address & 255);

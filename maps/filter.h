@@ -27,13 +27,15 @@
 #define WEIR_PAGES	4096 /* of a bank: 1 GiB */
 
 /*
- * IPv4: bits4 says of each /24 whether some address in it has a class other than 0. Where most /24s of a /16 do, tops4
- * leads to a value for each of its 256, which other /16s with the same values share; elsewhere a /24 has an entry in
- * the hash table entries4. Those of the three that a packet needs are looked up side by side: what costs is to wait for
- * memory. Values and entries are a class, or a few ranges, or lead to a line of ranges, or to eight lines with a class
- * for each address.
+ * IPv4: bits4 says of each /24 whether some address in it may have a class other than 0. If so, the /24 has an entry in
+ * the hash table entries4; the bit and the entry are looked up side by side, since what costs is to wait for memory.
+ * Where most /24s of a /16 have a class, or all of one word of bits4, it has no entries: all its words are
+ * WEIR_BITS4_VALUES, which no other /16's are, and tops4 leads to a value for each of its /24s, which other /16s with
+ * the same values share. Values and entries are a class, or a few ranges, or lead to a line of ranges, or to eight
+ * lines with a class for each address.
  */
-#define WEIR_BITS4 262144 /* words: bit n & 63 of word n >> 6 is that of the /24 number n */
+#define WEIR_BITS4	  262144 /* words: bit n & 63 of word n >> 6 is that of the /24 number n */
+#define WEIR_BITS4_VALUES (~0ULL)
 #define WEIR_TOPS4                                                                                                     \
 	32768 /* pairs: that of the even /16 in the lower half; the first value's number + 1, 0: by entries4 */
 

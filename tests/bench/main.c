@@ -39,7 +39,7 @@ static const struct argp_option arguments[] = {
 	{"weir", OPTION_WEIR, "FILE", 0, "the binary whose start is timed (default build/weir)", 0},
 	{"cpu", OPTION_CPU, "N", 0, "the core to run on (default: the last)", 0},
 	{"rounds", OPTION_ROUNDS, "N", 0, "rounds of each row (default 31)", 0},
-	{"packets", OPTION_PACKETS, "N", 0, "packets of one run (default 50000)", 0},
+	{"packets", OPTION_PACKETS, "N", 0, "packets of one run (default 200000)", 0},
 	{0},
 };
 
@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	struct order order = {.options = {.baseline = "tests/bench/baseline.json",
 					  .weir = "build/weir",
 					  .rounds = 31,
-					  .packets = 50000,
+					  .packets = 200000,
 					  .cpu = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1,
 					  .two_cores = sysconf(_SC_NPROCESSORS_ONLN) >= 2}};
 

@@ -278,15 +278,22 @@ static void compile_addresses_full_16s_have_values_and_equal_ones_share_them(voi
 	add_text(&world, 0, "10.2.0.0/18");
 	add_text(&world, 1, "10.2.64.0/18");
 	add_text(&world, 0, "10.3.0.0/17");
-	add_text(&world, 0, "10.4.0.0/18");
+	add_text(&world, 0, "10.4.8.0/21");
+	add_text(&world, 0, "10.4.16.0/20");
+	add_text(&world, 0, "10.4.32.0/19");
 	add_text(&world, 0, "10.4.64.0/19");
+	add_text(&world, 1, "10.5.64.0/18");
 	compile(&world, 2);
 	tops = world.addresses.tops4 + 0x0a00 / 2;
 	assert_int_equal(tops[0], 1ull << 32); /* 10.0 by entries, 10.1 the first values */
 	assert_int_equal(tops[1], 1ull << 32 | 257);
-	assert_int_equal(tops[2], 0);
-	assert_int_equal(world.addresses.values4_count, 512);
-	assert_int_equal(count_entries(&world.addresses), 4 + 96);
+	assert_int_equal(tops[2], 513ull << 32); /* 10.4 by entries; one word of 10.5 is full */
+	for (uint32_t word = 0; word < 4; word++) {
+		assert_true(world.addresses.bits4[0x0a04 * 4 + word] != WEIR_BITS4_VALUES);
+		assert_true(world.addresses.bits4[0x0a05 * 4 + word] == WEIR_BITS4_VALUES);
+	}
+	assert_int_equal(world.addresses.values4_count, 768);
+	assert_int_equal(count_entries(&world.addresses), 4 + 88);
 	expect_world_as_scanned(&world, &chance, 1000);
 	close_world(&world);
 }

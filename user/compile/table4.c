@@ -12,8 +12,9 @@
 
 #define DENSE_LINES 8
 #define TOP_VALUES  256 /* /24s of a /16 */
-/* A /16 with so many /24s of a class has values rather than entries. */
+/* A /16 with so many /24s of a class, or with all of one word's, has values rather than entries. */
 #define TOP_IS_FULL 128
+#define WORD_24S    64 /* of a word of bits */
 
 struct table4 {
 	const struct compile_run4 *run, *end; /* run: the one that holds the address at hand */
@@ -192,8 +193,7 @@ static int place_values(struct table4 *table, uint32_t top)
 		error = share_values(table, values, &base);
 	if (error)
 		return error;
-	for (uint32_t n = 0; n < TOP_VALUES; n++)
-		table->bits[(size_t)top * 4 + n / 64] |= (uint64_t)(values[n] != 0) << n % 64;
+	memset(table->bits + (size_t)top * (TOP_VALUES / WORD_24S), UINT8_MAX, TOP_VALUES / 8);
 	table->tops[top / 2] |= (uint64_t)(base + 1) << top % 2 * 32;
 	return 0;
 }
@@ -266,19 +266,23 @@ static int place_entries(struct table4 *table, uint32_t top)
 	return error;
 }
 
-/* How many /24s of a /16 are not of class 0 alone. */
-static size_t count_24s(struct table4 *table, uint32_t top)
+/* Whether a /16 has values: by its /24s that are not of class 0 alone. */
+static bool is_full(struct table4 *table, uint32_t top)
 {
 	const struct compile_run4 *run = table->run;
-	size_t count = 0;
+	size_t count = 0, of_word = 0, most = 0;
 
 	for (uint32_t n = 0; n < TOP_VALUES; n++) {
 		uint32_t first = top << 16 | n << 8;
+		bool is_set = !advance(table, first, first | 255) || table->run->class;
 
-		count += !advance(table, first, first | 255) || table->run->class;
+		of_word = n % WORD_24S ? of_word + is_set : is_set;
+		count += is_set;
+		if (of_word > most)
+			most = of_word;
 	}
 	table->run = run;
-	return count;
+	return count >= TOP_IS_FULL || most == WORD_24S;
 }
 
 static int fill_tops(struct table4 *table)
@@ -288,7 +292,7 @@ static int fill_tops(struct table4 *table)
 
 		if (advance(table, top << 16, top << 16 | 0xffff) && !table->run->class)
 			continue;
-		error = count_24s(table, top) >= TOP_IS_FULL ? place_values(table, top) : place_entries(table, top);
+		error = is_full(table, top) ? place_values(table, top) : place_entries(table, top);
 		if (error)
 			return error;
 	}
