@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -190,46 +191,76 @@ static void add_present_bans(const struct loading *loading)
 	json_decref(ask(loading, "deny.add", json_pack("{s:o}", "prefixes", prefixes)));
 }
 
-/* A child that asks for the entry by the command, or by the request that it sends. */
-static pid_t ban_start(const struct loading *loading, const char *address, bool by_command)
-{
-	const char *weir = loading->bench->options->weir;
-	pid_t pid = fork();
-	int null;
+/* One that asks for an entry: the command, or a thread that sends its request. Neither is a fork of this process, whose
+ * tables of pages take longer to copy than an entry takes. */
+struct asking {
+	const struct loading *loading;
+	char address[INET_ADDRSTRLEN];
+	bool by_command;
+	pid_t pid;
+	pthread_t thread;
+};
 
-	if (pid < 0)
-		bench_fail("fork: %s", strerror(errno));
-	if (pid)
-		return pid;
-	if (!by_command) {
-		json_decref(ask(loading, "deny.add", json_pack("{s:[s]}", "prefixes", address)));
-		_exit(0);
-	}
-	null = open("/dev/null", O_WRONLY);
-	dup2(null, STDOUT_FILENO);
-	execl(weir, weir, "deny", "add", address, "--socket", loading->socket, (char *)NULL);
-	_exit(127);
+static void *ask_for_ban(void *argument)
+{
+	const struct asking *asking = argument;
+
+	json_decref(ask(asking->loading, "deny.add", json_pack("{s:[s]}", "prefixes", asking->address)));
+	return NULL;
 }
 
-/* From the start of the child to the entry in the kernel's table. */
+static void ban_start(struct asking *asking)
+{
+	const struct loading *loading = asking->loading;
+	char *const argv[] = {(char *)loading->bench->options->weir,
+			      "deny",
+			      "add",
+			      asking->address,
+			      "--socket",
+			      (char *)loading->socket,
+			      NULL};
+	posix_spawn_file_actions_t actions;
+	int error;
+
+	if (!asking->by_command) {
+		if (pthread_create(&asking->thread, NULL, ask_for_ban, asking))
+			bench_fail("no thread can be made");
+		return;
+	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	error = posix_spawn(&asking->pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		bench_fail("%s: %s", argv[0], strerror(error));
+}
+
+static void ban_end(const struct asking *asking)
+{
+	int status;
+
+	if (!asking->by_command)
+		pthread_join(asking->thread, NULL);
+	else if (waitpid(asking->pid, &status, 0) != asking->pid || status)
+		bench_fail("the entry %s was not taken", asking->address);
+}
+
+/* From the start of the command or the thread to the entry in the kernel's table. */
 static double ban_ms(struct loading *loading, int map, bool by_command)
 {
 	const struct weir_ban4_key key = {.address = ban_address(loading->bans++), .length = 32};
-	char text[INET_ADDRSTRLEN];
+	struct asking asking = {.loading = loading, .by_command = by_command};
 	struct weir_ban value;
 	uint64_t start_ns;
 	double took_ms;
-	int status;
-	pid_t pid;
 
-	inet_ntop(AF_INET, &key.address, text, sizeof(text));
+	inet_ntop(AF_INET, &key.address, asking.address, sizeof(asking.address));
 	start_ns = bench_clock_ns(CLOCK_MONOTONIC);
-	pid = ban_start(loading, text, by_command);
+	ban_start(&asking);
 	while (bpf_map_lookup_elem(map, &key, &value) && ms_since(start_ns) < BAN_DEADLINE_NS / 1e6)
 		nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 	took_ms = ms_since(start_ns);
-	if (waitpid(pid, &status, 0) != pid || status)
-		bench_fail("the entry %s was not taken", text);
+	ban_end(&asking);
 	return took_ms;
 }
 

@@ -177,7 +177,7 @@ static const char method[] =
 	"(`refresh: "
 	"1s`). `ban_*` is from the start of the process `weir deny add` to the entry in the kernel's table, "
 	"`ban_request_*` "
-	"from the start of one that sends the request by itself; beside the million prefixes, beside 100,000 live "
+	"from the start of a thread that sends the request; beside the million prefixes, beside 100,000 live "
 	"entries too, "
 	"and while lists are read and compiled all the time (`_worst`: the slowest of those). "
 	"`frames_while_loading` are live frames to the VIPs while the list is loaded, changed and "
