@@ -65,15 +65,11 @@ __noinline __u32 ban_search6(__u64 high, __u64 low, __u64 lengths, __u32 base)
 
 	for (int i = 0; i < WEIR_MAX_BAN_LENGTHS && lengths; i++) {
 		__u32 length = (base + bits_lowest(lengths)) & 255, lists;
-		struct weir_ban6_key key = {
-			.address = {(__u32)(high >> 32) & bits_mask_word(length, 0),
-				    (__u32)high & bits_mask_word(length, 1),
-				    (__u32)(low >> 32) & bits_mask_word(length, 2),
-				    (__u32)low & bits_mask_word(length, 3)},
-			.length = length,
-		};
-		struct weir_ban *ban = bpf_map_lookup_elem(&ban6, &key);
+		struct weir_ban6_key key = {.length = length};
+		struct weir_ban *ban;
 
+		bits_prefix6(key.address, high, low, length);
+		ban = bpf_map_lookup_elem(&ban6, &key);
 		lengths &= lengths - 1;
 		lists = ban ? ban_lists(ban) : 0;
 		if (lists & WEIR_BAN_ALLOW)
@@ -85,8 +81,7 @@ __noinline __u32 ban_search6(__u64 high, __u64 low, __u64 lengths, __u32 base)
 
 static __always_inline __u32 ban_find6(const struct packet *p, const struct weir_ban_lengths *lengths)
 {
-	__u64 high = (__u64)p->source.word[0] << 32 | p->source.word[1];
-	__u64 low = (__u64)p->source.word[2] << 32 | p->source.word[3];
+	__u64 high = addr_two(&p->source, 0), low = addr_two(&p->source, 2);
 	__u32 found = 0, more;
 
 #pragma unroll

@@ -62,6 +62,15 @@ static __always_inline __be32 bits_mask_word(__u32 length, __u32 word)
 	return bpf_htonl(bits_masks[index & 255]);
 }
 
+/* The prefix of that length around an IPv6 address, whose words are two in each of high and low (addr_two). */
+static __always_inline void bits_prefix6(__be32 prefix[4], __u64 high, __u64 low, __u32 length)
+{
+	prefix[0] = (__u32)(high >> 32) & bits_mask_word(length, 0);
+	prefix[1] = (__u32)high & bits_mask_word(length, 1);
+	prefix[2] = (__u32)(low >> 32) & bits_mask_word(length, 2);
+	prefix[3] = (__u32)low & bits_mask_word(length, 3);
+}
+
 /* One round: xor in, multiply by an odd constant, fold the good high bits down. */
 static __always_inline __u64 hash_mix(__u64 hash, __u64 word)
 {
@@ -73,8 +82,8 @@ static __always_inline __u64 hash_addr(__u64 hash, const struct weir_addr *addre
 {
 	if (family == WEIR_IPV4)
 		return hash_mix(hash, address->word[0]);
-	hash = hash_mix(hash, (__u64)address->word[0] << 32 | address->word[1]);
-	return hash_mix(hash, (__u64)address->word[2] << 32 | address->word[3]);
+	hash = hash_mix(hash, addr_two(address, 0));
+	return hash_mix(hash, addr_two(address, 2));
 }
 
 #endif

@@ -165,14 +165,13 @@ static __always_inline __u32 classify4(const struct weir_filter *f, __u32 bank, 
  * are the address's words in network order, the first of each in the upper half. */
 __noinline __u32 classify_probe6(__u32 bank, __u64 high, __u64 low, __u32 length)
 {
-	const __be32 word[4] = {
-		(__u32)(high >> 32) & bits_mask_word(length & 255, 0), (__u32)high & bits_mask_word(length & 255, 1),
-		(__u32)(low >> 32) & bits_mask_word(length & 255, 2), (__u32)low & bits_mask_word(length & 255, 3)};
 	struct weir_filter *f = classify_head(bank & 1);
+	__be32 word[4];
 	__u32 index;
 
 	if (!f)
 		return 0;
+	bits_prefix6(word, high, low, length & 255);
 	index = weir_hash6(word, length & 255) & f->buckets6_mask;
 	for (int i = 0; i < WEIR_BUCKET6_CHAIN; i++) {
 		struct weir_line *line = bank_line(bank & 1, f->buckets6 + index);

@@ -354,25 +354,21 @@ __noinline __u32 filter_classify_destination(__u32 bank, __u32 family, __u64 hig
 static __always_inline __u64 filter_decide_fully(struct packet *p, const struct weir_policy *policy, __u32 source_class)
 {
 	struct weir_question *q = filter_question();
-	const __be32 *to = p->destination.word;
 
 	if (!q)
 		return 0;
 	filter_ask(p, q);
 	q->source_class = source_class;
 	if (policy->filters & WEIR_FILTERS_DESTINATIONS)
-		q->destination_class = filter_classify_destination(p->bank, p->family, (__u64)to[0] << 32 | to[1],
-								   (__u64)to[2] << 32 | to[3]);
+		q->destination_class = filter_classify_destination(p->bank, p->family, addr_two(&p->destination, 0),
+								   addr_two(&p->destination, 2));
 	return filter_decide(p->bank);
 }
 
 /* With |, so that the verifier knows nothing of the class, whatever way it was found: one state for the rest. */
 static __always_inline void filter_classify_source(struct packet *p, const struct weir_filter *f)
 {
-	const __be32 *from = p->source.word;
-
-	p->source_class |=
-		classify(f, p->bank, p->family, (__u64)from[0] << 32 | from[1], (__u64)from[2] << 32 | from[3]);
+	p->source_class |= classify(f, p->bank, p->family, addr_two(&p->source, 0), addr_two(&p->source, 2));
 }
 
 /* What is known of one of the first classes. The compiler drops the mask where the class was compared, and then reads

@@ -35,15 +35,11 @@ __noinline __u64 folded_gone6(__u64 high, __u64 low, __u64 lengths, __u32 base, 
 
 	for (int i = 0; i < 64 && lengths; i++) {
 		__u32 length = (base + bits_lowest(lengths)) & 255;
-		struct weir_ban6_key key = {
-			.address = {(__u32)(high >> 32) & bits_mask_word(length, 0),
-				    (__u32)high & bits_mask_word(length, 1),
-				    (__u32)(low >> 32) & bits_mask_word(length, 2),
-				    (__u32)low & bits_mask_word(length, 3)},
-			.length = length,
-		};
-		struct weir_ban *ban = bpf_map_lookup_elem(&ban6, &key);
+		struct weir_ban6_key key = {.length = length};
+		struct weir_ban *ban;
 
+		bits_prefix6(key.address, high, low, length);
+		ban = bpf_map_lookup_elem(&ban6, &key);
 		if (ban && ban->lists & WEIR_BAN_GONE(list))
 			gone |= lengths & -lengths;
 		lengths &= lengths - 1;
@@ -111,9 +107,8 @@ static __always_inline __u32 folded_join(const struct packet *p, __u32 ban, __u3
 		return ban;
 	in_use = bpf_map_lookup_elem(&ban_lengths, &zero);
 	if (cfg_trace || (in_use && (in_use->gone4 | in_use->gone6[0] | in_use->gone6[1] | in_use->gone6[2])))
-		return folded_search(p->source_class << 16 | p->family << 8 | p->bank, ban,
-				     (__u64)p->source.word[0] << 32 | p->source.word[1],
-				     (__u64)p->source.word[2] << 32 | p->source.word[3]);
+		return folded_search(p->source_class << 16 | p->family << 8 | p->bank, ban, addr_two(&p->source, 0),
+				     addr_two(&p->source, 2));
 	return ban | BAN_FOUND(lists, 0);
 }
 

@@ -89,15 +89,13 @@ __noinline __u32 limit_search(__u32 asked, __u64 high, __u64 low, __u64 seed, __
 
 static __always_inline enum step stage_limit(struct packet *p, const struct weir_policy *policy)
 {
-	const __be32 *from = p->source.word;
-
 	p->stage = WEIR_STAGE_LIMIT;
 	/* Asked here, since limits are on traffic to VIPs; steer uses the answer. */
 	p->vip = vip_find(p, policy);
 	if (p->allowed || !(p->vip | p->rule_limit) || !policy->limits)
 		return STEP_NEXT;
-	p->limit = limit_search(LIMIT_ASK(p, policy->limits), (__u64)from[0] << 32 | from[1],
-				(__u64)from[2] << 32 | from[3], p->sketch_seed, p->ip_length);
+	p->limit = limit_search(LIMIT_ASK(p, policy->limits), addr_two(&p->source, 0), addr_two(&p->source, 2),
+				p->sketch_seed, p->ip_length);
 	return p->limit ? packet_decide(p, WEIR_DROP, WEIR_REASON_LIMITED) : STEP_NEXT;
 }
 

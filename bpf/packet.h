@@ -109,6 +109,12 @@ static __always_inline __u32 packet_ifindex(struct packet *p)
 	return t && t->ifindex ? t->ifindex : p->ctx->ingress_ifindex;
 }
 
+/* Two of the words, in network order, the first in the upper half: as global functions take an address. */
+static __always_inline __u64 addr_two(const struct weir_addr *address, int word)
+{
+	return (__u64)address->word[word] << 32 | address->word[word + 1];
+}
+
 static __always_inline bool addr_same(const struct weir_addr *a, const struct weir_addr *b)
 {
 	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&

@@ -53,12 +53,9 @@ static __always_inline __u64 protect_port_mask(struct packet *p, __be16 port)
 	return mask ? *mask : 0;
 }
 
-static __always_inline __u64 protect_differs(const struct weir_addr *address, const struct weir_addr *mask, int word,
-					     __u64 two)
+static __always_inline __u64 protect_differs(const struct weir_protect *entry, int word, __u64 two)
 {
-	__u64 bits = (__u64)mask->word[word] << 32 | mask->word[word + 1];
-
-	return (two & bits) ^ ((__u64)address->word[word] << 32 | address->word[word + 1]);
+	return (two & addr_two(&entry->mask, word)) ^ addr_two(&entry->address, word);
 }
 
 /* The first of the candidates that covers the source, + 1; 0: none. The source's words in network order, the first of
@@ -70,20 +67,12 @@ __noinline __u32 protect_search(__u32 bank, __u64 candidates, __u32 family, __u6
 		__u32 index = bits_lowest(candidates);
 		struct weir_protect *entry = bank_lookup(protect, bank & 1, &index);
 
-		if (entry && !((entry->family ^ family) | protect_differs(&entry->address, &entry->mask, 0, high) |
-			       protect_differs(&entry->address, &entry->mask, 2, low)))
+		if (entry &&
+		    !((entry->family ^ family) | protect_differs(entry, 0, high) | protect_differs(entry, 2, low)))
 			return index + 1;
 		candidates &= candidates - 1;
 	}
 	return 0;
-}
-
-static __always_inline __u32 protect_find(const struct packet *p, __u64 candidates)
-{
-	const __be32 *from = p->source.word;
-
-	return protect_search(p->bank, candidates, p->family, (__u64)from[0] << 32 | from[1],
-			      (__u64)from[2] << 32 | from[3]);
 }
 
 static __always_inline enum step stage_protect(struct packet *p, const struct weir_policy *policy)
@@ -101,7 +90,9 @@ static __always_inline enum step stage_protect(struct packet *p, const struct we
 	candidates = policy->protect_any;
 	if ((p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) && p->fragment != FRAGMENT_LATER)
 		candidates |= protect_port_mask(p, p->dport) | protect_port_mask(p, p->sport);
-	found = candidates ? protect_find(p, candidates) : 0;
+	if (!candidates)
+		return STEP_NEXT;
+	found = protect_search(p->bank, candidates, p->family, addr_two(&p->source, 0), addr_two(&p->source, 2));
 	if (!found)
 		return STEP_NEXT;
 	TRACE(protect, found);
