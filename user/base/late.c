@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "late.h"
+#include "scope.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,10 +60,9 @@ int late_load(struct problem *problem)
 
 	if (is_loaded)
 		return 0;
-	error = load(LATE_CURL, curl_functions, sizeof(curl_functions) / sizeof(*curl_functions), &late_curl, problem);
+	error = load(LATE_CURL, curl_functions, ARRAY_SIZE(curl_functions), &late_curl, problem);
 	if (!error)
-		error = load(LATE_MHD, mhd_functions, sizeof(mhd_functions) / sizeof(*mhd_functions), &late_mhd,
-			     problem);
+		error = load(LATE_MHD, mhd_functions, ARRAY_SIZE(mhd_functions), &late_mhd, problem);
 	is_loaded = !error;
 	return error;
 }

@@ -92,7 +92,7 @@ static int add_span(struct walk *walk, uint32_t first, uint32_t last)
 		last = most;
 	if (first > last)
 		return 0;
-	grown = compile_array_grow(walk->spans, &walk->spans_room, walk->spans_count + 1, sizeof(*grown));
+	grown = array_grow(walk->spans, &walk->spans_room, walk->spans_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	walk->spans = grown;
@@ -177,8 +177,7 @@ static int spans_of(struct walk *walk, const struct config_rule *rule)
 
 static int add_toggle(struct walk *walk, uint32_t rule, uint32_t value)
 {
-	struct toggle *grown =
-		compile_array_grow(walk->toggles, &walk->toggles_room, walk->toggles_count + 1, sizeof(*grown));
+	struct toggle *grown = array_grow(walk->toggles, &walk->toggles_room, walk->toggles_count + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;

@@ -57,9 +57,11 @@ struct compile_filter {
 	size_t folded_count;
 };
 
+/* The prefix that a live entry of folded is. */
+struct prefix compile_folded_prefix(const struct weir_folded_entry *entry);
+
 /* 0, -E2BIG with the capacity's name in *problem, or -ENOMEM. *out is untouched on failure; the caller frees it with
- * compile_filter_free. Without rules and live entries, and with `default: pass`,
- * everything in *out is empty. */
+ * compile_filter_free. Without rules and live entries, and with `default: pass`, everything in *out is empty. */
 int compile_filter_build(const struct compile_filter_input *input, struct compile_filter **out,
 			 struct problem *problem);
 /* The tables that lie in lines, as the head says; borrowed from filter. Returns how many lines they take. */

@@ -11,7 +11,7 @@
 
 static const uint8_t lists[LISTS] = {WEIR_BAN_DENY, WEIR_BAN_ALLOW};
 
-static struct prefix prefix_of(const struct weir_folded_entry *entry)
+struct prefix compile_folded_prefix(const struct weir_folded_entry *entry)
 {
 	struct prefix prefix = {.addr = {.family = entry->family}, .length = entry->length};
 
@@ -23,7 +23,7 @@ static int collect(const struct compile_filter_input *input, struct prefixes_bui
 {
 	for (size_t i = 0; i < input->folded_count; i++) {
 		const struct weir_folded_entry *entry = &input->folded[i];
-		struct prefix prefix = prefix_of(entry);
+		struct prefix prefix = compile_folded_prefix(entry);
 
 		for (size_t list = 0; list < LISTS; list++) {
 			struct prefixes_builder *builder = &builders[list * COMPILE_LENGTHS + entry->length];

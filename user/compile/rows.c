@@ -56,7 +56,7 @@ int compile_rows_number(struct compile_rows *rows, uint16_t *number)
 	}
 	if (rows->count == WEIR_MAX_CLASSES)
 		return -E2BIG;
-	bits = compile_array_grow(rows->bits, &rows->room, rows->count + 1, bytes);
+	bits = array_grow(rows->bits, &rows->room, rows->count + 1, bytes);
 	if (!bits)
 		return -ENOMEM;
 	rows->bits = bits;

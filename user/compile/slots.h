@@ -8,6 +8,8 @@
 #ifndef WEIR_COMPILE_SLOTS_H
 #define WEIR_COMPILE_SLOTS_H
 
+#include "../base/array.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -80,23 +82,6 @@ static inline uint64_t compile_hash_word(uint64_t hash, uint64_t word)
 static inline uint32_t compile_hash_end(uint64_t hash)
 {
 	return (hash ^ hash >> 32) * 0xd6e8feb86659fd93 >> 32;
-}
-
-/* The array with room for count items of that size at least, half as many again when it has to grow; what is new is
- * zero. NULL, and the array as it was, when there is no memory. */
-static inline void *compile_array_grow(void *array, size_t *room, size_t count, size_t size)
-{
-	size_t grown_room = count + count / 2 + 16;
-	char *grown;
-
-	if (count <= *room)
-		return array;
-	grown = realloc(array, grown_room * size);
-	if (!grown)
-		return NULL;
-	memset(grown + *room * size, 0, (grown_room - *room) * size);
-	*room = grown_room;
-	return grown;
 }
 
 /* The array cut to count items, NULL for none; it stays as it is when that fails. */

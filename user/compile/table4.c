@@ -66,7 +66,7 @@ static int share_lines(struct table4 *table, struct compile_slots *slots, const 
 		*index = found;
 		return 0;
 	}
-	grown = compile_array_grow(table->lines, &table->lines_room, table->lines_count + count, sizeof(*grown));
+	grown = array_grow(table->lines, &table->lines_room, table->lines_count + count, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	table->lines = grown;
@@ -171,8 +171,7 @@ static int share_values(struct table4 *table, const uint32_t values[TOP_VALUES],
 		*base = found;
 		return 0;
 	}
-	grown = compile_array_grow(table->values, &table->values_room, table->values_count + TOP_VALUES,
-				   sizeof(*grown));
+	grown = array_grow(table->values, &table->values_room, table->values_count + TOP_VALUES, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	table->values = grown;
@@ -243,7 +242,7 @@ static int place_entry(struct table4 *table, uint32_t first)
 		kind = WEIR_VALUE4_KIND(value) == WEIR_VALUE4_LINE ? WEIR_ENTRY4_LINE : WEIR_ENTRY4_DENSE;
 		entry = (struct weir_entry4){.index = WEIR_VALUE4_INDEX(value)};
 	}
-	grown = compile_array_grow(table->entries, &table->entries_room, table->entries_count + 1, sizeof(*grown));
+	grown = array_grow(table->entries, &table->entries_room, table->entries_count + 1, sizeof(*grown));
 	if (error || !grown)
 		return error ?: -ENOMEM;
 	entry.key = first >> 8 | kind << 24;

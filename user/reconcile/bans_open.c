@@ -2,7 +2,7 @@
 /* Takes over the live entries that are in force: those of the hashes, and those of the live generation's tables that no
  * tombstone ends. */
 #include "parts.h"
-#include "../base/scope.h"
+#include "../base/array.h"
 #include <errno.h>
 #include <string.h>
 
@@ -20,26 +20,14 @@ struct found {
 	int64_t now_s;
 };
 
-static int make_room(void **array, size_t count, size_t *room, size_t size)
-{
-	size_t wanted = *room ? 2 * *room : 64;
-	void *more;
-
-	if (count < *room)
-		return 0;
-	more = reallocarray(*array, wanted, size);
-	if (!more)
-		return -ENOMEM;
-	*array = more;
-	*room = wanted;
-	return 0;
-}
-
 static int add_ban(struct found *found, const struct prefix *prefix, uint32_t list, uint64_t until_ns)
 {
-	if (make_room((void **)&found->bans, found->count, &found->room, sizeof(*found->bans)))
+	struct ban *grown = array_grow(found->bans, &found->room, found->count + 1, sizeof(*grown));
+
+	if (!grown)
 		return -ENOMEM;
-	found->bans[found->count++] =
+	found->bans = grown;
+	grown[found->count++] =
 		(struct ban){.prefix = *prefix, .list = list, .added_s = found->now_s, .until_ns = until_ns};
 	return 0;
 }
@@ -47,11 +35,13 @@ static int add_ban(struct found *found, const struct prefix *prefix, uint32_t li
 static int add_row(void *arg, const struct prefix *prefix, const struct weir_ban *value)
 {
 	struct found *found = arg;
+	struct row *grown = array_grow(found->rows, &found->rows_room, found->rows_count + 1, sizeof(*grown));
 	int error = 0;
 
-	if (make_room((void **)&found->rows, found->rows_count, &found->rows_room, sizeof(*found->rows)))
+	if (!grown)
 		return -ENOMEM;
-	found->rows[found->rows_count++] = (struct row){.prefix = *prefix, .value = *value};
+	found->rows = grown;
+	grown[found->rows_count++] = (struct row){.prefix = *prefix, .value = *value};
 	if (value->lists & WEIR_BAN_DENY)
 		error = add_ban(found, prefix, WEIR_BAN_DENY, value->deny_until_ns);
 	if (!error && value->lists & WEIR_BAN_ALLOW)
@@ -70,7 +60,7 @@ static int add_folded(struct found *found, const struct folded *folded)
 	size_t row = 0;
 
 	for (size_t i = 0; i < folded->count; i++) {
-		struct prefix prefix = folded_prefix(&folded->entries[i]);
+		struct prefix prefix = compile_folded_prefix(&folded->entries[i]);
 		uint32_t said = 0;
 
 		while (row < found->rows_count && prefix_compare(&found->rows[row].prefix, &prefix) < 0)
@@ -131,7 +121,7 @@ static void count_overlay(struct reconcile *reconcile)
 		overlay_count(&reconcile->overlay, prefix, &value, 1);
 	}
 	for (size_t i = 0; i < reconcile->folded.count; i++) {
-		struct prefix prefix = folded_prefix(&reconcile->folded.entries[i]);
+		struct prefix prefix = compile_folded_prefix(&reconcile->folded.entries[i]);
 		struct weir_ban value;
 
 		if (ban_store_find(store, &prefix, WEIR_BAN_DENY) || ban_store_find(store, &prefix, WEIR_BAN_ALLOW))

@@ -5,21 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
-struct prefix folded_prefix(const struct weir_folded_entry *entry)
-{
-	struct prefix prefix = {.addr = {.family = entry->family}, .length = entry->length};
-
-	memcpy(prefix.addr.bytes.word, entry->address, sizeof(entry->address));
-	return prefix;
-}
-
 uint32_t folded_lists(const struct folded *folded, const struct prefix *prefix)
 {
 	size_t low = 0, high = folded->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		struct prefix here = folded_prefix(&folded->entries[middle]);
+		struct prefix here = compile_folded_prefix(&folded->entries[middle]);
 		int order = prefix_compare(prefix, &here);
 
 		if (order == 0)

@@ -7,6 +7,7 @@
  * speak of it.
  */
 #include "parts.h"
+#include "../base/array.h"
 #include "../base/fault.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -240,16 +241,14 @@ void overlay_make_room(struct reconcile *reconcile, const struct overlay_counts 
 
 int prefix_list_reserve(struct prefix_list *list, size_t more)
 {
-	size_t room = list->count + more > 2 * list->room ? list->count + more : 2 * list->room;
 	struct prefix *grown;
 
-	if (list->prefixes && list->count + more <= list->room)
+	if (list->count + more <= list->room)
 		return 0;
-	grown = reallocarray(list->prefixes, room ?: 1, sizeof(*grown));
+	grown = array_grow(list->prefixes, &list->room, list->count + more, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	list->prefixes = grown;
-	list->room = room;
 	return 0;
 }
 

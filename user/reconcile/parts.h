@@ -117,7 +117,6 @@ void ban_store_drop(struct ban_store *store, const struct ban_store *keep, struc
 void ban_retired_free(struct ban *retired);
 
 /* folded.c */
-struct prefix folded_prefix(const struct weir_folded_entry *entry);
 /* The lists (WEIR_BAN_*) that the prefix itself is on. */
 uint32_t folded_lists(const struct folded *folded, const struct prefix *prefix);
 /* The entries without an end. 0 or -ENOMEM; the caller frees *out with folded_free. */

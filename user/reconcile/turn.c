@@ -60,7 +60,7 @@ static bool walk_next(struct walk *walk, struct place *place)
 	for (int i = 0; i < 2; i++) {
 		if (walk->entry[i] == walk->folded[i]->count)
 			continue;
-		here = folded_prefix(&walk->folded[i]->entries[walk->entry[i]]);
+		here = compile_folded_prefix(&walk->folded[i]->entries[walk->entry[i]]);
 		take_lower(&place->prefix, &found, &here);
 	}
 	while (walk->ban < walk->store->count &&
@@ -71,7 +71,7 @@ static bool walk_next(struct walk *walk, struct place *place)
 	for (int i = 0; i < 2; i++) {
 		if (walk->entry[i] == walk->folded[i]->count)
 			continue;
-		here = folded_prefix(&walk->folded[i]->entries[walk->entry[i]]);
+		here = compile_folded_prefix(&walk->folded[i]->entries[walk->entry[i]]);
 		if (prefix_compare(&here, &place->prefix) == 0)
 			place->lists[i] = walk->folded[i]->entries[walk->entry[i]++].lists;
 	}
