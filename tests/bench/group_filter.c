@@ -9,53 +9,60 @@
 
 static const unsigned int hosts4[] = {32, 0}, hosts6[] = {128, 0}, four_lengths[] = {32, 24, 28, 30, 0};
 
-static void filter_weir(struct bench *bench)
+static void filter_plain(struct bench *bench)
 {
 	AUTO_FREE char *configuration = edge_configuration("");
-	struct edge *plain = edge_open(bench, configuration), *hosts = edge_open(bench, configuration);
-	struct edge *mixed = edge_open(bench, configuration);
-	const struct traffic hit4 = {.keys = BANS}, miss4 = {.keys = BANS, .miss = true};
-	const struct traffic hit6 = {.keys = BANS, .destination = NOT_VIP6};
+	struct edge *plain = edge_open(bench, configuration);
+	const struct traffic miss4 = {.keys = BANS, .miss = true};
 	const struct traffic miss6 = {.keys = BANS, .destination = NOT_VIP6, .miss = true};
 
-	edge_deny(hosts, BANS, false, hosts4);
-	edge_deny(hosts, BANS, true, hosts6);
-	edge_deny(mixed, BANS, false, four_lengths);
 	bench_row_edge(bench, "weir_not_vip", plain, XDP_PASS, &miss4);
 	bench_row_edge(bench, "weir_not_vip_v6", plain, XDP_PASS, &miss6);
-	bench_row_edge(bench, "weir_deny_hit_100k", hosts, XDP_DROP, &hit4);
-	bench_row_edge(bench, "weir_deny_miss_100k", hosts, XDP_PASS, &miss4);
-	bench_row_edge(bench, "weir_deny_hit_100k_4_lengths", mixed, XDP_DROP, &hit4);
-	bench_row_edge(bench, "weir_deny_miss_100k_4_lengths", mixed, XDP_PASS, &miss4);
-	bench_row_edge(bench, "weir_deny_hit_100k_v6", hosts, XDP_DROP, &hit6);
-	bench_row_edge(bench, "weir_deny_miss_100k_v6", hosts, XDP_PASS, &miss6);
 }
 
-/* The same entries once they are folded into the address tables; and with a tombstone that every hit has to heed. */
-static void filter_folded(struct bench *bench)
+/* What hits and what misses the deny list, as rows weir_KIND_hit_100k and weir_KIND_miss_100k with what the list is. */
+static void filter_denied_rows(struct bench *bench, const char *kind, const char *list, struct edge *edge,
+			       struct traffic traffic)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "weir_%s_hit_100k%s", kind, list);
+	bench_row_edge(bench, name, edge, XDP_DROP, &traffic);
+	traffic.miss = true;
+	snprintf(name, sizeof(name), "weir_%s_miss_100k%s", kind, list);
+	bench_row_edge(bench, name, edge, XDP_PASS, &traffic);
+}
+
+/* In the hashes, or folded into the address tables. */
+static void filter_denied(struct bench *bench, const char *kind, bool is_folded)
 {
 	AUTO_FREE char *configuration = edge_configuration("");
 	struct edge *hosts = edge_open(bench, configuration), *mixed = edge_open(bench, configuration);
-	struct edge *gone = edge_open(bench, configuration);
-	const struct traffic hit4 = {.keys = BANS}, miss4 = {.keys = BANS, .miss = true};
-	const struct traffic hit6 = {.keys = BANS, .destination = NOT_VIP6};
-	const struct traffic miss6 = {.keys = BANS, .destination = NOT_VIP6, .miss = true};
+	const struct traffic traffic4 = {.keys = BANS}, traffic6 = {.keys = BANS, .destination = NOT_VIP6};
 
 	edge_deny(hosts, BANS, false, hosts4);
 	edge_deny(hosts, BANS, true, hosts6);
 	edge_deny(mixed, BANS, false, four_lengths);
+	if (is_folded) {
+		edge_fold(hosts);
+		edge_fold(mixed);
+	}
+	filter_denied_rows(bench, kind, "", hosts, traffic4);
+	filter_denied_rows(bench, kind, "_4_lengths", mixed, traffic4);
+	filter_denied_rows(bench, kind, "_v6", hosts, traffic6);
+}
+
+/* Folded, with a tombstone that every hit has to heed. */
+static void filter_tombstone(struct bench *bench)
+{
+	AUTO_FREE char *configuration = edge_configuration("");
+	struct edge *gone = edge_open(bench, configuration);
+	const struct traffic hit4 = {.keys = BANS};
+
 	edge_deny(gone, BANS + 1, false, hosts4);
-	edge_fold(hosts);
-	edge_fold(mixed);
 	edge_fold(gone);
 	edge_undeny(gone, BANS, false, 32);
-	bench_row_edge(bench, "weir_folded_hit_100k", hosts, XDP_DROP, &hit4);
-	bench_row_edge(bench, "weir_folded_miss_100k", hosts, XDP_PASS, &miss4);
-	bench_row_edge(bench, "weir_folded_hit_100k_4_lengths", mixed, XDP_DROP, &hit4);
-	bench_row_edge(bench, "weir_folded_miss_100k_4_lengths", mixed, XDP_PASS, &miss4);
 	bench_row_edge(bench, "weir_folded_hit_100k_tombstone", gone, XDP_DROP, &hit4);
-	bench_row_edge(bench, "weir_folded_hit_100k_v6", hosts, XDP_DROP, &hit6);
-	bench_row_edge(bench, "weir_folded_miss_100k_v6", hosts, XDP_PASS, &miss6);
 }
 
 static void filter_sets(struct bench *bench)
@@ -108,8 +115,10 @@ static void filter_lpm(struct bench *bench, const char *hit, const char *miss, u
 
 void group_filter(struct bench *bench, struct results *results)
 {
-	filter_weir(bench);
-	filter_folded(bench);
+	filter_plain(bench);
+	filter_denied(bench, "deny", false);
+	filter_denied(bench, "folded", true);
+	filter_tombstone(bench);
 	filter_sets(bench);
 	filter_rules(bench, "weir_rules_10", 10);
 	filter_rules(bench, "weir_rules_1000", 1000);

@@ -154,7 +154,7 @@ static const char method[] =
 	"source address and port from a counter through a bijection, so that tables are touched all over their whole "
 	"size, and tail-calls the program under test. A row's figure is the thread CPU time of its wrapped run, less "
 	"that of the same wrapper around `XDP_DROP`, plus a bare `XDP_DROP`, all of one round; the table shows median "
-	"and quartiles over the rounds. Each timed run of 200,000 packets follows an untimed one of half its length, "
+	"and quartiles over the rounds. Each timed run follows an untimed one of half its length, "
 	"so that what a core's "
 	"caches can hold of the tables is there. Programs that change "
 	"the packet get a wrapper that restores it, in the row and in what is subtracted.\n\n"
