@@ -31,23 +31,21 @@ static __always_inline bool admit_is_martian6(const struct packet *p)
 }
 
 /* What the live lists say of the source. The tables are asked of it here when the lists or the rules want to know. */
-static __always_inline __u32 admit_find_ban(struct packet *p, const struct weir_policy *policy,
-					    const struct weir_filter *f)
+static __always_inline __u32 admit_find_ban(struct packet *p, const struct weir_policy *policy)
 {
 	__u32 ban = ban_find(p);
 
 	if (ban && !(policy->filters & WEIR_FILTERS_FOLDED))
 		return ban;
-	if (!f || !(policy->filters & (WEIR_FILTERS_FOLDED | WEIR_FILTERS_SOURCES)))
+	if (!(policy->filters & (WEIR_FILTERS_FOLDED | WEIR_FILTERS_SOURCES)))
 		return ban;
-	filter_classify_source(p, f);
+	filter_classify_source(p, &policy->filter);
 	if (policy->filters & WEIR_FILTERS_FOLDED)
-		return folded_join(p, ban, folded_lists(f, p->bank, p->source_class));
+		return folded_join(p, ban, folded_lists(&policy->filter, p->bank, p->source_class));
 	return ban;
 }
 
-static __always_inline enum step stage_admit(struct packet *p, const struct weir_policy *policy,
-					     const struct weir_filter *f)
+static __always_inline enum step stage_admit(struct packet *p, const struct weir_policy *policy)
 {
 	__u32 found;
 
@@ -56,7 +54,7 @@ static __always_inline enum step stage_admit(struct packet *p, const struct weir
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_MARTIAN);
 	if (addr_same(&p->source, &p->destination))
 		return packet_decide(p, WEIR_DROP, WEIR_REASON_LAND);
-	found = admit_find_ban(p, policy, f);
+	found = admit_find_ban(p, policy);
 	TRACE(ban_lists, BAN_LIST(found));
 	TRACE(ban_length, BAN_LENGTH(found));
 	if (BAN_LIST(found) == WEIR_BAN_DENY)

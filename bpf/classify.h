@@ -13,8 +13,9 @@
 static __always_inline struct weir_filter *classify_head(__u32 bank)
 {
 	__u32 zero = 0;
+	struct weir_policy *header = bank_lookup(policy, bank, &zero);
 
-	return bank_lookup(filter, bank, &zero);
+	return header ? &header->filter : NULL;
 }
 
 /* How many of the range starts of a line are at most low: eight bytes a word, the even and the odd ones each in lanes
@@ -130,33 +131,46 @@ static __always_inline __u32 classify_top4(__u32 bank, __u32 address)
 	return tops ? *tops >> (address >> 16 & 1) * 32 : 0;
 }
 
-/* What takes more than one look at one line. A global function, which the verifier checks once by itself. */
-__noinline __u32 classify_further4(__u32 bank, __u32 address)
+static __always_inline __u64 *classify_bits4(__u32 bank, __u32 address)
+{
+	__u32 word = address >> 14;
+
+	return bank_lookup(bits4, bank, &word);
+}
+
+static __always_inline bool classify_is_listed4(__u64 bits, __u32 address)
+{
+	return bits >> (address >> 8 & 63) & 1;
+}
+
+/* The class of an address in host order, whatever it takes. A global function, which the verifier checks once by
+ * itself. */
+__noinline __u32 classify_fully4(__u32 bank, __u32 address)
 {
 	__u32 number = address >> 8, low = address & 255, values = classify_top4(bank & 1, address);
+	__u64 *bits = classify_bits4(bank & 1, address);
 	struct weir_filter *f = classify_head(bank & 1);
 
-	if (!f)
+	if (!f || !bits || !classify_is_listed4(*bits, address))
 		return 0;
 	return values ? classify_value4(f, bank & 1, values - 1 + (number & 255), low)
 		      : classify_entry4(f, bank & 1, number, low);
 }
 
-/* The address in host order. */
+/* The same, at once where the /24 has an entry in the line that its hash leads to. */
 static __always_inline __u32 classify4(const struct weir_filter *f, __u32 bank, __u32 address)
 {
-	__u32 word = address >> 14, number = address >> 8;
-	__u64 *bits = bank_lookup(bits4, bank, &word);
+	__u64 *bits = classify_bits4(bank, address);
 	struct weir_entry4 *entry;
 
-	if (!bits || !(*bits >> (number & 63) & 1))
+	if (!bits || !classify_is_listed4(*bits, address))
 		return 0;
 	if (*bits != WEIR_BITS4_VALUES) {
-		entry = classify_find_entry4(f, bank, number, 0);
+		entry = classify_find_entry4(f, bank, address >> 8, 0);
 		if (entry && entry->key >> 24 == WEIR_ENTRY4_RANGES)
 			return classify_in_ranges4(entry, address & 255);
 	}
-	return classify_further4(bank, address) & 0xffff;
+	return classify_fully4(bank, address) & 0xffff;
 }
 
 #define CLASSIFY_FOUND (1u << 16)
@@ -224,56 +238,61 @@ static __always_inline __u32 classify_in_group6(const struct weir_group6 *group,
 /* What prefixes from /32 on with these first 32 bits there may be; NULL: none. */
 static __always_inline struct weir_group6 *classify_group6(const struct weir_filter *f, __u32 bank, __u32 first)
 {
-	__u32 hash = weir_hash6_top(first), bit = hash >> (f->bits6_shift & 31);
+	__u32 hash = weir_hash6_top(first), word = hash >> (f->bits6_shift & 31);
+	__u64 bits = weir_bits6(hash, f->bits6_shift);
 	struct weir_line *line;
 
 	if (!f->bits6_shift)
 		return NULL;
-	line = bank_line(bank, f->bits6 + bit / 512);
-	if (!line || !(line->bits6[bit / 64 % 8] >> bit % 64 & 1))
+	line = bank_line(bank, f->bits6 + word / 8);
+	if (!line || bits & ~line->bits6[word % 8])
 		return NULL;
 	line = bank_line(bank, f->groups6 + (hash & f->groups6_mask));
 	return line ? &line->group6 : NULL;
 }
 
-/* What takes probes by length. A global function, as for IPv4. */
-__noinline __u32 classify_further6(__u32 bank, __u64 high, __u64 low)
+/* The class of an address, whatever it takes. A global function, as for IPv4. */
+__noinline __u32 classify_fully6(__u32 bank, __u64 high, __u64 low)
 {
 	__u32 index = bpf_ntohl(high >> 32) >> 16, found = 0;
 	struct weir_filter *f = classify_head(bank & 1);
 	struct weir_top6 *top = bank_lookup(tops6, bank & 1, &index);
 	struct weir_group6 *group;
 
-	if (!f || !top)
+	if (!f)
 		return 0;
 	group = classify_group6(f, bank & 1, high >> 32);
 	if (group && group->count == WEIR_GROUP6_LENGTHS) {
 		found = classify_lengths6(bank, high, low, group->lengths[1], 96);
 		if (!found)
 			found = classify_lengths6(bank, high, low, group->lengths[0], 32);
+	} else if (group) {
+		found = classify_in_group6(group, bits_host_order(high), bits_host_order(low));
 	}
-	if (!found)
-		found = classify_lengths6(bank, high, low, top->lengths, 1);
+	if (found || !top)
+		return found;
+	found = classify_lengths6(bank, high, low, top->lengths, 1);
 	return found ? found : top->class;
 }
 
+/* The same, at once where no length has to be probed. */
 static __always_inline __u32 classify6(const struct weir_filter *f, __u32 bank, __u64 high, __u64 low)
 {
-	__u32 index = bpf_ntohl(high >> 32) >> 16, found = 0, further;
-	struct weir_top6 *top = bank_lookup(tops6, bank, &index);
-	struct weir_group6 *group;
+	struct weir_group6 *group = classify_group6(f, bank, high >> 32);
+	bool is_full = group && group->count == WEIR_GROUP6_LENGTHS;
+	__u32 index = bpf_ntohl(high >> 32) >> 16, class = 0, lengths = 0;
+	struct weir_top6 *top;
 
-	if (!top)
-		return 0;
-	further = top->lengths;
-	group = classify_group6(f, bank, high >> 32);
-	if (group && group->count == WEIR_GROUP6_LENGTHS)
-		further = 1;
-	else if (group)
-		found = classify_in_group6(group, bits_host_order(high), bits_host_order(low));
-	if (!found)
-		found = further ? classify_further6(bank, high, low) : top->class;
-	return found & 0xffff;
+	if (group && !is_full)
+		class = classify_in_group6(group, bits_host_order(high), bits_host_order(low));
+	if (class)
+		return class & 0xffff;
+	if (f->tops6) {
+		top = bank_lookup(tops6, bank, &index);
+		class = top ? top->class : 0;
+		lengths = top ? top->lengths : 0;
+	}
+	return (is_full || lengths ? classify_fully6(bank, high, low) : class) & 0xffff;
 }
 
 /* The class of an address: its words in network order, the first of each two in the upper half. */

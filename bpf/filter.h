@@ -342,13 +342,13 @@ static __always_inline enum step filter_act(struct packet *p, __u64 found)
 	return answer_reject(p, WEIR_REASON_RULE_REJECT);
 }
 
-/* The address's words in network order, the first of each two in the upper half. A global function, for the sake of
- * the verifier; the source, which more rules look at, is looked up in place. */
-__noinline __u32 filter_classify_destination(__u32 bank, __u32 family, __u64 high, __u64 low)
+/* By a function of its own, for the sake of the verifier; the source, which more rules look at, is looked up in place.
+ */
+static __always_inline __u32 filter_classify_destination(const struct packet *p)
 {
-	struct weir_filter *f = classify_head(bank);
-
-	return f ? classify(f, bank & 1, family, high, low) : 0;
+	if (p->family == WEIR_IPV4)
+		return classify_fully4(p->bank, bpf_ntohl(p->destination.word[0])) & 0xffff;
+	return classify_fully6(p->bank, addr_two(&p->destination, 0), addr_two(&p->destination, 2)) & 0xffff;
 }
 
 static __always_inline __u64 filter_decide_fully(struct packet *p, const struct weir_policy *policy, __u32 source_class)
@@ -360,8 +360,7 @@ static __always_inline __u64 filter_decide_fully(struct packet *p, const struct 
 	filter_ask(p, q);
 	q->source_class = source_class;
 	if (policy->filters & WEIR_FILTERS_DESTINATIONS)
-		q->destination_class = filter_classify_destination(p->bank, p->family, addr_two(&p->destination, 0),
-								   addr_two(&p->destination, 2));
+		q->destination_class = filter_classify_destination(p);
 	return filter_decide(p->bank);
 }
 
@@ -379,17 +378,16 @@ static __always_inline __u64 filter_quick(const struct weir_filter *f, __u32 cla
 	return f->quick[class & (WEIR_QUICK_CLASSES - 1)];
 }
 
-static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy,
-					      const struct weir_filter *f)
+static __always_inline enum step stage_filter(struct packet *p, const struct weir_policy *policy)
 {
 	__u64 found;
 
-	if (!f || !(policy->filters & ~WEIR_FILTERS_FOLDED) || p->allowed)
+	if (!(policy->filters & ~WEIR_FILTERS_FOLDED) || p->allowed)
 		return STEP_NEXT;
 	if (!p->source_class && policy->filters & WEIR_FILTERS_LISTED)
 		return STEP_NEXT;
 	if (policy->filters & WEIR_FILTERS_QUICK && p->source_class < WEIR_QUICK_CLASSES)
-		found = filter_quick(f, p->source_class);
+		found = filter_quick(&policy->filter, p->source_class);
 	else
 		found = filter_decide_fully(p, policy, p->source_class);
 	p->rule = WEIR_FOUND_ID(found);

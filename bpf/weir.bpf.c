@@ -34,7 +34,6 @@ static __always_inline struct weir_policy *choose_generation(struct packet *p)
 static __always_inline enum step walk(struct packet *p)
 {
 	struct weir_policy *policy;
-	struct weir_filter *f;
 	enum step step = stage_parse(p);
 
 	if (step != STEP_NEXT)
@@ -45,11 +44,10 @@ static __always_inline enum step walk(struct packet *p)
 	step = stage_protect(p, policy);
 	if (step != STEP_NEXT)
 		return step;
-	f = policy->filters ? classify_head(p->bank) : NULL;
-	step = stage_admit(p, policy, f);
+	step = stage_admit(p, policy);
 	if (step != STEP_NEXT)
 		return step;
-	step = stage_filter(p, policy, f);
+	step = stage_filter(p, policy);
 	if (step != STEP_NEXT)
 		return step;
 	step = stage_limit(p, policy);

@@ -20,8 +20,8 @@
 /*
  * The lines: what varies in size lies in one space of 64-byte lines, which comes in pages. A page is an inner map of
  * fixed size, so that looking a line up is no call (the kernel inlines it), and the space is as large as its content:
- * lines[bank * WEIR_PAGES + number / WEIR_PAGE_LINES] -> array, element number % WEIR_PAGE_LINES. The header says at
- * which line each table begins.
+ * lines[bank * WEIR_PAGES + number / WEIR_PAGE_LINES] -> array, element number % WEIR_PAGE_LINES. struct weir_filter
+ * says at which line each table begins.
  */
 #define WEIR_PAGE_LINES 4096 /* 256 KiB */
 #define WEIR_PAGES	4096 /* of a bank: 1 GiB */
@@ -94,9 +94,10 @@ _Static_assert(sizeof(struct weir_line4) == 64, "a cache line");
 /*
  * IPv6: the longest prefix that holds the address has its class (which counts the sets of shorter ones in).
  *
- * Prefixes of /32 and longer: bits6 says, by a hash of the first 32 bits, whether there may be any; groups6, by the
- * same hash, has them, up to three for a hash, or the lengths that are worth a probe in buckets6. Prefixes of /17 to
- * /31: tops6[first 16 bits] tells their lengths, they are in buckets6. Shorter ones are spread over tops6.
+ * Prefixes of /32 and longer: bits6 says, by three bits of a hash of the first 32 bits, whether there may be any;
+ * groups6, by the same hash, has them, up to three for a hash, or the lengths that are worth a probe in buckets6.
+ * Prefixes of /17 to /31: tops6[first 16 bits] tells their lengths, they are in buckets6. Shorter ones are spread over
+ * tops6.
  */
 #define WEIR_TOPS6 65536
 
@@ -188,6 +189,13 @@ static inline __u32 weir_hash6_top(__be32 word)
 	return (word * 0x9e3779b97f4a7c15ull) >> 32;
 }
 
+/* The bits that such a hash has of its word: one to three, since the hash may run out of bits for the third. */
+static inline __u64 weir_bits6(__u32 hash, __u32 shift)
+{
+	return 1ull << (hash >> ((shift - 6) & 31) & 63) | 1ull << (hash >> ((shift - 12) & 31) & 63) |
+	       1ull << (hash >> ((shift - 18) & 31) & 63);
+}
+
 /* The dimensions. A value is one packet's field as a number; X(SYMBOL, values): one more stands for "has no such
  * field", which only rules match that do not look at the dimension, or that ask for its absence. */
 #define WEIR_DIMENSIONS(X)                                                                                             \
@@ -232,7 +240,7 @@ enum weir_dimension {
 
 #define WEIR_QUICK_CLASSES 64
 
-/* filter: array of one. */
+/* The filter's head: of the policy, by which its tables are found. */
 struct weir_filter {
 	__u32 rules;	      /* 0: the default alone decides */
 	__u32 vector_lines;   /* of a vector: 64-byte lines for a summary word and (rules + 63) / 64 words */
@@ -242,7 +250,8 @@ struct weir_filter {
 	__u32 values4, entries4, lines4, bits6, groups6, buckets6, vectors; /* the lines at which these tables begin */
 	__u32 entries4_lines;						    /* that hashes lead to */
 	__u32 entries4_seed;
-	__u32 bits6_shift;   /* from a hash to the number of its bit; 0: there is no prefix from /32 on */
+	__u32 tops6;	     /* whether there is that table */
+	__u32 bits6_shift;   /* from a hash to the number of its word; 0: there is no prefix from /32 on */
 	__u32 groups6_mask;  /* lines of groups6 - 1; a power of two less one */
 	__u32 buckets6_mask; /* hashed buckets - 1 */
 	__u32 dimensions;    /* bit d: some rule looks at dimension d */

@@ -55,7 +55,6 @@
 	X(slots, ARRAY, __u32, struct weir_slot, WEIR_MAX_RING_SLOTS, BPF_F_INNER_MAP | BPF_F_MMAPABLE)                \
 	X(backends, ARRAY, __u32, struct weir_backend, WEIR_MAX_BACKENDS, BPF_F_INNER_MAP)                             \
 	X(limits, ARRAY, __u32, struct weir_limit, WEIR_MAX_LIVE_LIMITS, 0)                                            \
-	X(filter, ARRAY, __u32, struct weir_filter, 1, 0)                                                              \
 	X(bits4, ARRAY, __u32, __u64, WEIR_BITS4, BPF_F_MMAPABLE)                                                      \
 	X(tops4, ARRAY, __u32, __u64, WEIR_TOPS4, BPF_F_MMAPABLE)                                                      \
 	X(tops6, ARRAY, __u32, struct weir_top6, WEIR_TOPS6, BPF_F_MMAPABLE)                                           \

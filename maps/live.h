@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define WEIR_LAYOUT 3 /* of all pinned maps together; a change of any pinned layout raises it */
+#define WEIR_LAYOUT 4 /* of all pinned maps together; a change of any pinned layout raises it */
 
 struct weir_live {
 	__u32 layout;	    /* WEIR_LAYOUT of the writer */

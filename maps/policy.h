@@ -9,8 +9,7 @@
 #ifndef WEIR_MAPS_POLICY_H
 #define WEIR_MAPS_POLICY_H
 
-#include <linux/types.h>
-#include <weir/capacity.h>
+#include "filter.h"
 
 /* An address of either family. IPv4 lies in word[0] with the others zero; the family stands beside it. All
  * words are in network byte order. */
@@ -44,8 +43,10 @@ struct weir_policy {
 	__u32 protects;	   /* entries in use of protect[bank] */
 	__u32 filters;	   /* WEIR_FILTERS_*; 0: nothing to filter by */
 	__u64 vip_filter[WEIR_VIP_FILTER_WORDS]; /* bit weir_vip_bit() of every VIP is set */
+	struct weir_filter filter;
 };
-_Static_assert(sizeof(struct weir_policy) == 32 + (1 << WEIR_VIP_FILTER_ORDER) / 8, "layout");
+_Static_assert(sizeof(struct weir_policy) == 32 + (1 << WEIR_VIP_FILTER_ORDER) / 8 + sizeof(struct weir_filter),
+	       "layout");
 
 /* An address whose bit is not set is no VIP; one whose bit is set has to be looked up. The last octet alone decides
  * eight bits, so that neighbours do not meet. */

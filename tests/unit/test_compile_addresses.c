@@ -371,6 +371,15 @@ static void compile_addresses_nested_ipv6_prefixes_count_outer_sets_in(void **st
 	assert_int_equal(world.addresses.bits6_count + world.addresses.groups6_count, 0);
 	expect_world_as_scanned(&world, &chance, 1000);
 	close_world(&world);
+
+	/* None of them is short: no look at their first 16 bits. */
+	for (uint32_t i = 0; i < 200; i++)
+		add_entry(&world, i % SETS_MAX,
+			  prefix_around(WEIR_IPV6, (number128)(0x20010db8 + i / 2) << 96 | i, 32 + i % 97));
+	compile(&world, SETS_MAX);
+	assert_int_equal(world.addresses.tops6_count, 0);
+	expect_world_as_scanned(&world, &chance, 1000);
+	close_world(&world);
 }
 
 /* So many /64 whose hashes end alike. */

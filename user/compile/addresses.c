@@ -202,10 +202,11 @@ static uint32_t find_in_group(const struct weir_group6 *group, const struct addr
 /* Among the prefixes from /32 on. */
 static uint32_t find_long(const struct compile_addresses *addresses, const struct addr *addr)
 {
-	uint32_t hash = weir_hash6_top(addr->bytes.word[0]), bit = hash >> addresses->bits6_shift, found;
+	uint32_t hash = weir_hash6_top(addr->bytes.word[0]), found;
 	const struct weir_group6 *group;
 
-	if (!addresses->bits6_count || !(addresses->bits6[bit / 64] >> bit % 64 & 1))
+	if (!addresses->bits6_count ||
+	    weir_bits6(hash, addresses->bits6_shift) & ~addresses->bits6[hash >> addresses->bits6_shift])
 		return 0;
 	group = &addresses->groups6[hash & (addresses->groups6_count - 1)];
 	if (group->count != WEIR_GROUP6_LENGTHS)
@@ -216,17 +217,19 @@ static uint32_t find_long(const struct compile_addresses *addresses, const struc
 
 static uint16_t find6(const struct compile_addresses *addresses, const struct addr *addr)
 {
-	const struct weir_top6 *top = &addresses->tops6[ntohl(addr->bytes.word[0]) >> 16];
 	uint32_t found = find_long(addresses, addr);
+	const struct weir_top6 *top;
 
-	if (!found)
-		found = probe_lengths(addresses, addr, top->lengths, 1);
-	return found ? found & 0xffff : top->class;
+	if (found || !addresses->tops6_count)
+		return found;
+	top = &addresses->tops6[ntohl(addr->bytes.word[0]) >> 16];
+	found = probe_lengths(addresses, addr, top->lengths, 1);
+	return found ? found : top->class;
 }
 
 uint16_t compile_addresses_find(const struct compile_addresses *addresses, const struct addr *addr)
 {
 	if (addr->family == WEIR_IPV4)
 		return addresses->bits4_count ? find4(addresses, ntohl(addr->bytes.word[0])) : 0;
-	return addresses->tops6_count ? find6(addresses, addr) : 0;
+	return find6(addresses, addr);
 }

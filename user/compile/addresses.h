@@ -23,7 +23,7 @@ struct compile_addresses {
 	uint32_t entries4_hashed, entries4_seed;
 	struct weir_line4 *lines4;
 	size_t lines4_count;
-	struct weir_top6 *tops6; /* [WEIR_TOPS6], or NULL and 0: no set holds an IPv6 address */
+	struct weir_top6 *tops6; /* [WEIR_TOPS6], or NULL and 0: no prefix is shorter than /32 */
 	size_t tops6_count;
 	uint64_t *bits6; /* a power of two, at least 8, or NULL and 0: no prefix is as long as /32 */
 	size_t bits6_count;

@@ -142,6 +142,7 @@ static int fill_addresses(const struct compile_sides *sides, const struct compil
 		return error;
 	head->entries4_lines = addresses->entries4_hashed;
 	head->entries4_seed = addresses->entries4_seed;
+	head->tops6 = addresses->tops6_count != 0;
 	head->bits6_shift = addresses->bits6_shift;
 	head->groups6_mask = addresses->groups6_count ? addresses->groups6_count - 1 : 0;
 	head->buckets6_mask = addresses->buckets6_hashed ? addresses->buckets6_hashed - 1 : 0;

@@ -178,6 +178,7 @@ static int fill_filter(const struct model *model, struct compile_image *image, s
 	error = compile_filter_build(&input, &image->filter, problem);
 	if (error)
 		return error;
+	image->policy.filter = image->filter->head;
 	image->folded = model->folded;
 	image->folded_count = model->folded_count;
 	if (image->filter->folded_count)

@@ -15,11 +15,12 @@
 /* The table is doubled so often, at most, to shorten its chains: more does not part equal hashes. */
 #define DOUBLINGS 4
 
-/* Bits for each group, as a power of two between a line of them and half a MiB, which a processor's second cache
- * holds. */
-#define BITS_EACH  16
-#define LINE_ORDER 9
-#define MOST_ORDER 22
+/* Bits for each group, in as many words as a power of two between those of a line and half a MiB, which a processor's
+ * second cache holds. */
+#define BITS_EACH  8
+#define WORD_BITS  64
+#define LINE_ORDER 3
+#define MOST_ORDER 16
 
 static size_t power_of_two(size_t least)
 {
@@ -46,22 +47,33 @@ static uint32_t hash_of(const struct prefix6 *prefix)
 	return weir_hash6(word, prefix->length);
 }
 
+static void fill_top(const struct compile_class6 *entry, struct weir_top6 *tops)
+{
+	const struct prefix6 *prefix = &entry->prefix;
+	uint32_t top = prefix->high >> 48;
+
+	if (prefix->length > 16) {
+		tops[top].lengths |= 1u << (prefix->length - 1);
+		return;
+	}
+	for (uint32_t n = 0; n < 1u << (16 - prefix->length); n++)
+		tops[top + n].class = entry->class;
+}
+
 /* Prefixes ascend: what lies within a shorter one comes after it. */
-static void fill_tops(const struct compile_class6 *prefixes, size_t count, struct weir_top6 *tops)
+static int fill_tops(const struct compile_class6 *prefixes, size_t count, struct compile_addresses *out)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct prefix6 *prefix = &prefixes[i].prefix;
-		uint32_t top = prefix->high >> 48;
-
-		if (prefix->length > 31)
+		if (prefixes[i].prefix.length > 31)
 			continue;
-		if (prefix->length > 16) {
-			tops[top].lengths |= 1u << (prefix->length - 1);
-			continue;
-		}
-		for (uint32_t n = 0; n < 1u << (16 - prefix->length); n++)
-			tops[top + n].class = prefixes[i].class;
+		if (!out->tops6)
+			out->tops6 = calloc(WEIR_TOPS6, sizeof(*out->tops6));
+		if (!out->tops6)
+			return -ENOMEM;
+		out->tops6_count = WEIR_TOPS6;
+		fill_top(&prefixes[i], out->tops6);
 	}
+	return 0;
 }
 
 /* Of the first 32 bits, for prefixes that are as long. */
@@ -111,7 +123,7 @@ static void fill_group(const struct compile_class6 *entry, bool is_full, struct 
 	struct weir_group6 *group = group_of(prefix, out);
 	uint32_t hash = hash_of_first(prefix);
 
-	out->bits6[(hash >> out->bits6_shift) / 64] |= 1ull << (hash >> out->bits6_shift) % 64;
+	out->bits6[hash >> out->bits6_shift] |= weir_bits6(hash, out->bits6_shift);
 	if (!is_full) {
 		insert(group, entry);
 		return;
@@ -143,15 +155,15 @@ static int fill_groups(const struct compile_class6 *prefixes, size_t count, stru
 {
 	size_t groups = count_groups(prefixes, count);
 	uint8_t *members AUTO_FREE = NULL; /* of each group, up to one more than fit */
-	size_t bits = 1u << LINE_ORDER;
+	size_t words = 1u << LINE_ORDER;
 
 	if (!groups)
 		return 0;
 	members = calloc(groups, sizeof(*members));
-	for (out->bits6_shift = 32 - LINE_ORDER; out->bits6_shift > 32 - MOST_ORDER && bits < BITS_EACH * groups;
-	     bits *= 2)
+	for (out->bits6_shift = 32 - LINE_ORDER;
+	     out->bits6_shift > 32 - MOST_ORDER && words * WORD_BITS < BITS_EACH * groups; words *= 2)
 		out->bits6_shift--;
-	out->bits6_count = bits / 64;
+	out->bits6_count = words;
 	out->bits6 = calloc(out->bits6_count, sizeof(*out->bits6));
 	out->groups6 = calloc(groups, sizeof(*out->groups6));
 	if (!members || !out->bits6 || !out->groups6)
@@ -276,11 +288,8 @@ int compile_table6(const struct compile_class6 *prefixes, size_t count, struct c
 {
 	int error;
 
-	out->tops6 = calloc(WEIR_TOPS6, sizeof(*out->tops6));
-	if (!out->tops6)
-		return -ENOMEM;
-	out->tops6_count = WEIR_TOPS6;
-	fill_tops(prefixes, count, out->tops6);
-	error = fill_groups(prefixes, count, out);
+	error = fill_tops(prefixes, count, out);
+	if (!error)
+		error = fill_groups(prefixes, count, out);
 	return error ? error : fill_buckets(prefixes, count, out, problem);
 }

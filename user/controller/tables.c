@@ -144,15 +144,17 @@ static json_t *backend_states_json(const struct kernel *kernel)
  */
 static json_t *filter_json(const struct kernel *kernel, uint32_t generation)
 {
-	AUTO_CLOSE int bank = kernel_bank_open(kernel, KERNEL_MAP_filter, generation % WEIR_BANKS);
-	struct weir_filter head;
+	AUTO_CLOSE int bank = kernel_bank_open(kernel, KERNEL_MAP_policy, generation % WEIR_BANKS);
+	const struct weir_filter *head;
+	struct weir_policy policy;
 	uint32_t zero = 0;
 
-	if (!generation || bank < 0 || kernel_map_get(bank, &zero, &head))
+	if (!generation || bank < 0 || kernel_map_get(bank, &zero, &policy))
 		return json_null();
-	return json_pack("{s:I, s:I, s:s}", "enforced", (json_int_t)(head.rules - head.shadows), "shadow",
-			 (json_int_t)head.shadows, "default",
-			 head.default_action == WEIR_ACTION_DROP ? "drop" : "pass");
+	head = &policy.filter;
+	return json_pack("{s:I, s:I, s:s}", "enforced", (json_int_t)(head->rules - head->shadows), "shadow",
+			 (json_int_t)head->shadows, "default",
+			 head->default_action == WEIR_ACTION_DROP ? "drop" : "pass");
 }
 
 json_t *controller_tables_status(const struct kernel *kernel, const char *pin_directory)

@@ -22,8 +22,6 @@ static struct bank_rows bank_filter_rows(const struct compile_filter *filter, en
 	const struct compile_addresses *addresses = &filter->addresses;
 
 	switch (map) {
-	case KERNEL_MAP_filter:
-		return (struct bank_rows){&filter->head, 1};
 	case KERNEL_MAP_bits4:
 		return (struct bank_rows){addresses->bits4, addresses->bits4_count};
 	case KERNEL_MAP_tops4:
@@ -82,7 +80,7 @@ static int bank_problem(int error, enum kernel_map map, const char *action, stru
 /* The program takes a table of the filter that is not there for an empty one. */
 static bool bank_may_lack(enum kernel_map map)
 {
-	return map > KERNEL_MAP_filter && map <= KERNEL_MAP_folded_entries;
+	return map >= KERNEL_MAP_bits4 && map <= KERNEL_MAP_folded_entries;
 }
 
 static bool bank_is_mapped(enum kernel_map map)
@@ -197,7 +195,7 @@ static int bank_check_map(int fd, enum kernel_map map, struct bank_rows expected
 	const struct kernel_map_info *info = &kernel_maps[map];
 	size_t key_bytes = bank_is_hash(map) ? info->key_size : 0;
 	const uint8_t *row = expected.rows;
-	uint8_t value[1024];
+	uint8_t value[sizeof(struct weir_policy)]; /* the largest */
 	int error = 0;
 
 	if (info->value_size > sizeof(value))

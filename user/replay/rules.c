@@ -7,18 +7,18 @@
 
 static int rules_read(const struct replay_bench *bench, uint32_t generation)
 {
-	AUTO_CLOSE int heads = kernel_bank_open(bench->kernel, KERNEL_MAP_filter, generation % WEIR_BANKS);
+	AUTO_CLOSE int header = kernel_bank_open(bench->kernel, KERNEL_MAP_policy, generation % WEIR_BANKS);
 	AUTO_CLOSE int bank = kernel_bank_open(bench->kernel, KERNEL_MAP_rules, generation % WEIR_BANKS);
 	struct bench_rules *rules = bench->rules;
-	struct weir_filter head;
+	struct weir_policy policy;
 	struct weir_rule rule;
 	uint32_t zero = 0;
-	int error = heads < 0 ? heads : bank < 0 ? bank : kernel_map_get(heads, &zero, &head);
+	int error = header < 0 ? header : bank < 0 ? bank : kernel_map_get(header, &zero, &policy);
 
 	if (error)
 		return error;
 	memset(rules->by_id, 0, sizeof(rules->by_id));
-	for (uint32_t i = 0; i < head.rules && i < WEIR_MAX_RULES; i++)
+	for (uint32_t i = 0; i < policy.filter.rules && i < WEIR_MAX_RULES; i++)
 		if (!kernel_map_get(bank, &i, &rule) && rule.id < WEIR_MAX_RULE_IDS)
 			rules->by_id[rule.id] = rule;
 	rules->generation = generation;
