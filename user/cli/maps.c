@@ -63,13 +63,14 @@ static uint64_t measure(const struct kernel *kernel, enum kernel_map map)
 
 	if (!kernel_maps[map].pages)
 		return kernel_maps[map].pinned ? read_memory(kernel_map_fd(kernel, map)) : 0;
-	for (unsigned int i = 0; i < WEIR_BANKS * kernel_maps[map].pages; i++) {
-		AUTO_CLOSE int fd =
-			kernel_page_open(kernel, map, i / kernel_maps[map].pages, i % kernel_maps[map].pages);
+	for (unsigned int bank = 0; bank < WEIR_BANKS; bank++)
+		for (unsigned int page = 0; page < kernel_maps[map].pages; page++) {
+			AUTO_CLOSE int fd = kernel_page_open(kernel, map, bank, page);
 
-		if (fd >= 0)
+			if (fd < 0)
+				break; /* there are no gaps */
 			bytes += read_memory(fd);
-	}
+		}
 	return bytes;
 }
 

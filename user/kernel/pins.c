@@ -146,28 +146,39 @@ static int pins_check(const char *path, int fd, const struct kernel_map_info *ex
 	return 0;
 }
 
-/* A bank may be smaller than the inventory's. */
+/* One inner map; it may be smaller than the inventory's. -ENOENT: there is none. */
+static int pins_check_page(const char *path, int outer_fd, __u32 index, const struct kernel_map_info *expected,
+			   struct problem *problem)
+{
+	AUTO_CLOSE int fd = -1;
+	struct kernel_map_info page_expected = *expected;
+	__u32 id;
+	int error = kernel_map_get(outer_fd, &index, &id);
+
+	if (error == -ENOENT)
+		return error;
+	if (error)
+		return problem_set(problem, error, "%s: cannot read its entry %u: %s", path, index, strerror(-error));
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return problem_set(problem, fd, "%s: cannot open its entry %u: %s", path, index, strerror(-fd));
+	error = kernel_map_entries(fd, &page_expected.max_entries);
+	if (!error && page_expected.max_entries > expected->max_entries)
+		page_expected.max_entries = expected->max_entries;
+	return pins_check(path, fd, &page_expected, false, problem);
+}
+
+/* There is no gap in the pages of a bank. Those that are not there are not all asked for: older kernels wait for
+ * every program that runs whenever an entry of an outer map is read. */
 static int pins_check_banks(const char *path, int outer_fd, const struct kernel_map_info *expected,
 			    struct problem *problem)
 {
-	for (__u32 bank = 0; bank < WEIR_BANKS * expected->pages; bank++) {
-		AUTO_CLOSE int fd = -1;
-		struct kernel_map_info bank_expected = *expected;
-		__u32 id;
-		int error = kernel_map_get(outer_fd, &bank, &id);
+	for (__u32 bank = 0; bank < WEIR_BANKS; bank++) {
+		int error = 0;
 
-		if (error == -ENOENT)
-			continue;
-		if (error)
-			return problem_set(problem, error, "%s: cannot read bank %u: %s", path, bank, strerror(-error));
-		fd = bpf_map_get_fd_by_id(id);
-		if (fd < 0)
-			return problem_set(problem, fd, "%s: cannot open bank %u: %s", path, bank, strerror(-fd));
-		error = kernel_map_entries(fd, &bank_expected.max_entries);
-		if (!error && bank_expected.max_entries > expected->max_entries)
-			bank_expected.max_entries = expected->max_entries;
-		error = pins_check(path, fd, &bank_expected, false, problem);
-		if (error)
+		for (__u32 page = 0; page < expected->pages && !error; page++)
+			error = pins_check_page(path, outer_fd, bank * expected->pages + page, expected, problem);
+		if (error && error != -ENOENT)
 			return error;
 	}
 	return 0;
