@@ -38,20 +38,26 @@ static __always_inline void steer_hash(struct packet *p, const struct weir_polic
 	p->flow_hash = hash_mix(hash, hash >> 29);
 }
 
+#define STEER_CLOSING 0x05 /* FIN, RST */
+
 /* The backend of a packet whose slot is not settled. */
 static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir_slot *slot)
 {
 	bool is_new = count_is_new_flow(p);
 	bool records = slot->state == WEIR_SLOT_TRANSITION;
-	__u32 backend, known = 0, now_s;
+	__u32 backend, known = 0, now_s, use = FLOW_REFRESH;
 
 	if (p->flow_protocol != IPPROTO_TCP)
 		return slot->current; /* datagrams move at once */
 	now_s = packet_clock() / 1000000000;
 	/* SYNs and ICMP errors keep no record young: they prove no connection. A SYN that is recorded in any case need
 	 * not be looked up: a flood of them is what unsettled slots have to bear. */
+	if (is_new || p->quote)
+		use = FLOW_LEAVE;
+	else if (p->tcp_flags & STEER_CLOSING)
+		use = FLOW_CLOSE;
 	if (!is_new || !records)
-		known = flow_find(p->flow_hash, slot->since_s, now_s, !is_new && !p->quote);
+		known = flow_find(p->flow_hash, slot->since_s, now_s, use, records ? 0 : slot->current);
 	if (!is_new) {
 		if (known) {
 			TRACE(exception, 1);
@@ -72,7 +78,7 @@ static __always_inline __u32 steer_unsettled(struct packet *p, const struct weir
 
 static __always_inline __u32 steer_pick_backend(struct packet *p, const struct weir_ring *ring)
 {
-	__u32 position = ((p->flow_hash >> 32) * ring->size) >> 32;
+	__u32 position = weir_flow_slot(WEIR_FLOW_TAG(p->flow_hash), ring->size);
 	__u32 index = ring->base + position;
 	__u64 *word = bank_lookup(slots, p->bank, &index);
 	union {

@@ -16,8 +16,22 @@
 #define WEIR_FLOW_WAYS 8
 _Static_assert(WEIR_MAX_BACKENDS <= 1 << 14, "a backend id fits its bits");
 
-/* One way, packed into a u64 so that it is read and written whole: tag 32 bits | seen again 1 | 0 | backend 14 |
- * CLOCK_MONOTONIC second of the last packet 16. */
+/* One way, packed into a u64 so that it is read and written whole: tag 32 bits | seen again 1 | closing 1 | backend 14
+ * | CLOCK_MONOTONIC second of the last packet 16. Closing: that packet had FIN or RST. The tag is of the hash that
+ * gives the flow's slot, so that the slots which have exceptions can be told from the table. */
+#define WEIR_FLOW_TAG(hash)    ((__u32)((hash) >> 32))
+#define WEIR_FLOW_TAG_OF(way)  ((__u32)((way) >> 32))
+#define WEIR_FLOW_BACKEND(way) ((__u32)((way) >> 16) & 0x3fff)
+#define WEIR_FLOW_SECOND(way)  ((__u16)(way))
+#define WEIR_FLOW_SEEN_AGAIN   (1ull << 31)
+#define WEIR_FLOW_CLOSING      (1ull << 30)
+
+/* The slot of a ring of so many that flows of the tag are in. */
+static inline __attribute__((always_inline)) __u32 weir_flow_slot(__u32 tag, __u32 size)
+{
+	return (__u64)tag * size >> 32;
+}
+
 struct weir_flow_line {
 	__u64 way[WEIR_FLOW_WAYS];
 };

@@ -35,7 +35,7 @@
 	X(ban6, HASH, struct weir_ban6_key, struct weir_ban, WEIR_MAX_BANS, BPF_F_NO_PREALLOC)                         \
 	X(ban_lengths, ARRAY, __u32, struct weir_ban_lengths, 1, 0)                                                    \
 	X(sketch, ARRAY, __u32, __u64, WEIR_SKETCH_ROWS * WEIR_SKETCH_COLUMNS, 0)                                      \
-	X(flows, ARRAY, __u32, struct weir_flow_line, WEIR_FLOW_LINES, 0)                                              \
+	X(flows, ARRAY, __u32, struct weir_flow_line, WEIR_FLOW_LINES, BPF_F_MMAPABLE)                                 \
 	X(count_verdict, PERCPU_ARRAY, __u32, struct weir_count, WEIR_COUNT_VERDICTS, 0)                               \
 	X(count_service, PERCPU_ARRAY, __u32, struct weir_flow_count, WEIR_MAX_SERVICES, 0)                            \
 	X(count_backend, PERCPU_ARRAY, __u32, struct weir_flow_count, WEIR_MAX_BACKENDS, 0)                            \

@@ -30,7 +30,7 @@
 
 #define WEIR_SKETCH_ROWS    2
 #define WEIR_SKETCH_COLUMNS 524288 /* a power of two; 8 bytes each: 8 MiB for both rows */
-#define WEIR_FLOW_LINES	    65536  /* a power of two; 64 bytes, 8 flows each: 4 MiB */
+#define WEIR_FLOW_LINES	    262144 /* a power of two; 64 bytes, 8 flows each: 16 MiB */
 
 #define WEIR_MAX_VLAN_TAGS	 2
 #define WEIR_MAX_IPV6_EXTENSIONS 6

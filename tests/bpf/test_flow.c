@@ -8,12 +8,14 @@
 #define FLOWS	  3000
 #define SECOND_NS 1000000000ull
 #define SETTLE_MS 600000
+#define FORGETFUL "steering: {idle: 1s}\n"
 
 #define POOL(name)	    "  " name ":\n    health: {type: tcp, port: 80}\n    backends:\n"
 #define BACKEND(name, last) "      - {name: " name ", address: 10.0.0." last "}\n"
 #define SERVICE(pools)	    "services:\n  - {name: www, address: " V4 ", ports: [tcp/443], pools: " pools "}\n"
-static const char two_backends[] = "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12") SERVICE("[local]");
-static const char two_pools[] = "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12") POOL("midtier")
+static const char two_backends[] =
+	FORGETFUL "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12") SERVICE("[local]");
+static const char two_pools[] = FORGETFUL "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12") POOL("midtier")
 	BACKEND("m", "13") SERVICE("[local, midtier]");
 
 /* The time of the kernel, by which reconcile stamps slots, and some seconds. */
@@ -69,20 +71,33 @@ static void set_admin(struct harness *harness, const char *name, enum weir_admin
 		fail_msg("%s", problem.text);
 }
 
-static void settle(struct harness *harness)
+/* So that transitions are over, and slots without exceptions at rest. */
+static void pass_time(struct harness *harness)
 {
-	static uint64_t now_ms;
+	static uint64_t now_ms = 1000;
 
 	for (int i = 0; i < 3; i++, now_ms += SETTLE_MS)
 		reconcile_tick(harness->reconcile, now_ms);
 }
 
-/* One after the other: a flow that stays quiet while its slot changes twice is lost, since a slot remembers one. */
-static void drain_local(struct harness *harness, const uint32_t *backends)
+static uint32_t count_slots(const struct harness *harness, enum weir_slot_state state)
+{
+	uint32_t counts[3];
+
+	reconcile_ring_counts(harness->reconcile, 0, counts);
+	return counts[state];
+}
+
+static void settle(struct harness *harness)
+{
+	pass_time(harness);
+	assert_int_equal(count_slots(harness, WEIR_SLOT_TRANSITION) + count_slots(harness, WEIR_SLOT_EXCEPTIONS), 0);
+}
+
+/* One after the other: slots of the first go to the second, and then to nobody, while their flows are silent. */
+static void drain_local(struct harness *harness)
 {
 	set_admin(harness, "local/a", WEIR_ADMIN_DRAIN);
-	set_time(harness, 1);
-	expect_kept(harness, backends);
 	set_admin(harness, "local/b", WEIR_ADMIN_DRAIN);
 }
 
@@ -127,6 +142,40 @@ static void flow_record_of_this_change_outlives_the_next_one(void **state)
 	harness_close(harness);
 }
 
+/* However long: until the client has said that it ends, and a minute more. */
+static void flow_is_remembered_for_as_long_as_it_lives(void **state)
+{
+	struct harness *harness = harness_open(two_backends + sizeof(FORGETFUL) - 1, HARNESS_TRACED);
+	static uint32_t before[FLOWS + 1];
+
+	(void)state;
+	set_time(harness, 0);
+	establish(harness, before);
+	set_admin(harness, "local/a", WEIR_ADMIN_DRAIN);
+	set_time(harness, 0);
+	expect_kept(harness, before);
+	for (int i = 0; i < 3; i++) {
+		pass_time(harness);
+		assert_int_equal(count_slots(harness, WEIR_SLOT_TRANSITION), 0);
+		assert_true(count_slots(harness, WEIR_SLOT_EXCEPTIONS) > FLOWS / 4);
+		expect_kept(harness, before);
+	}
+	for (unsigned int flow = 1; flow <= FLOWS; flow++) {
+		bool goes_on = flow <= 2;
+
+		set_time(harness, goes_on ? 0 : -90);
+		assert_int_equal(run_flow(harness, flow, FIN | ACK), before[flow]);
+		if (goes_on)
+			assert_int_equal(run_flow(harness, flow, ACK), before[flow]);
+	}
+	pass_time(harness);
+	assert_in_range(count_slots(harness, WEIR_SLOT_EXCEPTIONS), 0, 2);
+	set_time(harness, 0);
+	assert_int_equal(run_flow(harness, 1, ACK), before[1]);
+	assert_int_equal(run_flow(harness, 2, ACK), before[2]);
+	harness_close(harness);
+}
+
 static void flow_of_a_pool_that_drains_whole_goes_on_and_new_ones_are_refused(void **state)
 {
 	struct harness *harness = harness_open(two_backends, HARNESS_TRACED);
@@ -134,7 +183,7 @@ static void flow_of_a_pool_that_drains_whole_goes_on_and_new_ones_are_refused(vo
 
 	(void)state;
 	establish(harness, before);
-	drain_local(harness, before);
+	drain_local(harness);
 	set_time(harness, 2);
 	expect_kept(harness, before);
 	for (unsigned int flow = FLOWS + 1; flow <= 2 * FLOWS; flow++)
@@ -151,7 +200,7 @@ static void flow_stays_when_its_service_goes_to_another_pool_and_back(void **sta
 
 	(void)state;
 	establish(harness, before);
-	drain_local(harness, before);
+	drain_local(harness);
 	set_time(harness, 2);
 	expect_kept(harness, before);
 	for (unsigned int flow = 1; flow <= FLOWS; flow++)
@@ -238,6 +287,7 @@ int group_flow(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flow_record_of_an_earlier_change_is_not_heeded),
 		cmocka_unit_test(flow_record_of_this_change_outlives_the_next_one),
+		cmocka_unit_test(flow_is_remembered_for_as_long_as_it_lives),
 		cmocka_unit_test(flow_of_a_pool_that_drains_whole_goes_on_and_new_ones_are_refused),
 		cmocka_unit_test(flow_stays_when_its_service_goes_to_another_pool_and_back),
 		cmocka_unit_test(flow_stays_when_a_backend_is_added_and_drained),

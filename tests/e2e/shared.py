@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import socket
 import struct
 import threading
@@ -229,6 +230,11 @@ class SharedEdgeTest(unittest.TestCase):
         return self.edge.json("status")["generation"]
 
     # --- counters --------------------------------------------------------------------------------------------
+    def ring_slots(self):
+        """{state: slots} of the service."""
+        text = self.lab.run("edge", ["curl", "-sf", "http://127.0.0.1:9180/metrics"]).stdout
+        return {m[1]: int(m[2]) for m in re.finditer(r'^weir_ring_slots\{service="www",state="(\w+)"\} (\d+)$', text, re.M)}
+
     def counts(self):
         """{reason: packets} since the tables were made."""
         counts = {}

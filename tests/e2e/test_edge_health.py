@@ -181,6 +181,22 @@ class EdgeDrain(SharedEdgeTest):
         self.edge.weir("backend", "enable", VICTIM)
         await_true(f"a page served by {VICTIM}", lambda: self.page() == VICTIM, 10, 0)
 
+    def test_edge_drain_is_survived_by_downloads_that_outlive_the_transition(self):
+        policy = self.policy()
+        policy["steering"] = {"settle": "500ms"}
+        self.apply(policy)
+        begun = {sock: body for cache, sock, body in self.downloads_of_each() if cache == VICTIM}
+        self.edge.weir("backend", "drain", VICTIM)
+        rounds, slots = 0, {}
+        while all(len(body) < services.SIZES["1m"] // 2 for body in begun.values()):
+            for sock in begun:
+                begun[sock] += sock.recv(4096)
+            slots, rounds = self.ring_slots(), rounds + (slots.get("transition") == 0)
+        self.assertGreater(rounds, 20) # without a transition, and some of them seconds after it
+        self.assertEqual(slots["transition"], 0)
+        self.assertGreater(slots["exceptions"], 0)
+        self.assert_complete([(VICTIM, sock, body) for sock, body in begun.items()])
+
     def test_edge_drain_survives_a_restart(self):
         self.edge.weir("backend", "drain", VICTIM)
         self.edge.service.stop()

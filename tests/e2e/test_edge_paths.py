@@ -2,7 +2,6 @@
 """The way to the backends kept open: neighbours, routes, devices; and what the controller says when it is not."""
 
 import json
-import re
 import unittest
 
 from shared import SharedEdgeTest, await_true, services
@@ -132,17 +131,14 @@ class EdgePaths(SharedEdgeTest):
         self.assertEqual(json.loads(status)["collector"]["endpoint"],
                          f"http://{self.lab.ip4('collector')}:{services.COLLECTOR_PORT}{otlp['metrics_path']}")
 
-    def ring_slots(self):
-        text = self.lab.run("edge", ["curl", "-sf", "http://127.0.0.1:9180/metrics"]).stdout
-        return {m[1]: int(m[2]) for m in re.finditer(r'^weir_ring_slots\{service="www",state="(\w+)"\} (\d+)$', text, re.M)}
-
     def test_edge_ring_slots_tell_a_transition(self):
         settled = self.ring_slots()
         self.assertEqual(set(settled), {"settled", "transition", "exceptions"})
         self.edge.weir("backend", "drain", "cache2")
         moved = self.ring_slots()
         self.assertEqual(sum(moved.values()), sum(settled.values()))
-        self.assertGreater(moved["transition"], sum(moved.values()) / 5)
+        # Of those that were in transition from where they go back to, none is now.
+        self.assertGreater(moved["transition"] + moved["exceptions"], sum(moved.values()) / 5)
 
 
 if __name__ == "__main__":

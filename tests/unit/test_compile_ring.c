@@ -313,7 +313,7 @@ static void compile_ring_another_size_keeps_what_lies_inside_its_slots(void **st
 	}
 }
 
-/* The second when a slot became unsettled stays with it, but its age never comes near 2^16. */
+/* The second when a slot became unsettled stays with it. */
 static void compile_ring_slot_keeps_the_second_when_it_became_unsettled(void **state)
 {
 	enum { SETTLED = WEIR_SLOT_SETTLED, TRANSITION, EXCEPTIONS };
@@ -321,17 +321,10 @@ static void compile_ring_slot_keeps_the_second_when_it_became_unsettled(void **s
 		struct weir_slot before;
 		uint16_t now_s, since_s;
 	} rows[] = {
-		{{3, 0, SETTLED, 0, 0}, 0, 0},
-		{{3, 0, SETTLED, 0, 0}, 500, 0},
-		{{2, 0, SETTLED, 0, 0}, 500, 500},
-		{{2, 1, TRANSITION, 0, 400}, 500, 400},
-		{{3, 2, TRANSITION, 0, 400}, 500, 400},
-		{{3, 0, EXCEPTIONS, 0, 400}, 500, 400},
-		{{2, 1, EXCEPTIONS, 0, 400}, 500, 400},
-		{{2, 1, TRANSITION, 0, 65000}, 100, 65000},
-		{{3, 2, TRANSITION, 0, 400}, 400 + 32768, 400},
-		{{3, 2, TRANSITION, 0, 400}, 400 + 32769, 401},
-		{{3, 2, TRANSITION, 0, 400}, 399, 399 - 32768 + 65536},
+		{{3, 0, SETTLED, 0, 0}, 0, 0},		{{3, 0, SETTLED, 0, 0}, 500, 0},
+		{{2, 0, SETTLED, 0, 0}, 500, 500},	{{2, 1, TRANSITION, 0, 400}, 500, 400},
+		{{3, 2, TRANSITION, 0, 400}, 500, 400}, {{3, 0, EXCEPTIONS, 0, 400}, 500, 400},
+		{{2, 1, EXCEPTIONS, 0, 400}, 500, 400}, {{2, 1, TRANSITION, 0, 65000}, 100, 65000},
 	};
 
 	(void)state;
@@ -381,30 +374,29 @@ static void compile_ring_slot_follows_the_table_of_transitions(void **state)
 		{{B, A, TRANSITION, 0, 0}, B, "A", {B, A, TRANSITION, 0, 0}},
 		{{B, A, TRANSITION, 0, 0}, B, "", {B, 0, EXCEPTIONS, 0, 0}},
 		{{B, GONE, TRANSITION, 0, 0}, B, "A", {B, 0, EXCEPTIONS, 0, 0}},
-		{{B, A, EXCEPTIONS, 0, 0}, B, "A", {B, A, EXCEPTIONS, 0, 0}},
-		{{B, A, EXCEPTIONS, 0, 0}, B, "", {B, 0, EXCEPTIONS, 0, 0}},
 		{{B, 0, EXCEPTIONS, 0, 0}, B, "A", {B, 0, EXCEPTIONS, 0, 0}},
 		/* it changes and the old one lives */
 		{{B, 0, SETTLED, 0, 0}, C, "B", {C, B, TRANSITION, 0, 0}},
-		{{B, A, TRANSITION, 0, 0}, C, "AB", {C, B, TRANSITION, 0, 0}},
+		{{B, A, TRANSITION, 0, 0}, C, "AB", {C, A, TRANSITION, 0, 0}},
 		{{B, A, TRANSITION, 0, 0}, C, "B", {C, B, TRANSITION, 0, 0}},
+		{{B, GONE, TRANSITION, 0, 0}, C, "AB", {C, B, TRANSITION, 0, 0}},
 		{{B, 0, EXCEPTIONS, 0, 0}, C, "AB", {C, B, TRANSITION, 0, 0}},
 		/* it flaps back */
-		{{B, A, TRANSITION, 0, 0}, A, "B", {A, B, TRANSITION, 0, 0}},
+		{{B, A, TRANSITION, 0, 0}, A, "B", {A, 0, EXCEPTIONS, 0, 0}},
 		{{B, A, TRANSITION, 0, 0}, A, "", {A, 0, EXCEPTIONS, 0, 0}},
-		{{B, A, EXCEPTIONS, 0, 0}, A, "", {A, 0, EXCEPTIONS, 0, 0}},
+		{{B, 0, EXCEPTIONS, 0, 0}, A, "B", {A, B, TRANSITION, 0, 0}},
+		{{B, 0, EXCEPTIONS, 0, 0}, A, "", {A, 0, EXCEPTIONS, 0, 0}},
 		/* it changes and the old one is dead */
 		{{B, 0, SETTLED, 0, 0}, C, "A", {C, 0, SETTLED, 0, 0}},
-		{{B, A, SETTLED, 0, 0}, C, "A", {C, 0, SETTLED, 0, 0}},
 		{{B, A, TRANSITION, 0, 0}, C, "A", {C, A, TRANSITION, 0, 0}},
-		{{B, A, TRANSITION, 0, 0}, C, "", {C, 0, SETTLED, 0, 0}},
+		{{B, A, TRANSITION, 0, 0}, C, "", {C, 0, EXCEPTIONS, 0, 0}},
 		{{GONE, A, TRANSITION, 0, 0}, C, "A", {C, A, TRANSITION, 0, 0}},
-		{{B, A, EXCEPTIONS, 0, 0}, C, "A", {C, 0, EXCEPTIONS, 0, 0}},
+		{{B, 0, EXCEPTIONS, 0, 0}, C, "A", {C, 0, EXCEPTIONS, 0, 0}},
 		/* nobody served before */
 		{{0, 0, SETTLED, 0, 0}, C, "AB", {C, 0, SETTLED, 0, 0}},
 		{{0, A, TRANSITION, 0, 0}, C, "A", {C, A, TRANSITION, 0, 0}},
 		{{0, A, TRANSITION, 0, 0}, A, "", {A, 0, EXCEPTIONS, 0, 0}},
-		{{0, A, TRANSITION, 0, 0}, C, "", {C, 0, SETTLED, 0, 0}},
+		{{0, A, TRANSITION, 0, 0}, C, "", {C, 0, EXCEPTIONS, 0, 0}},
 		{{0, 0, EXCEPTIONS, 0, 0}, C, "A", {C, 0, EXCEPTIONS, 0, 0}},
 		/* nobody serves now */
 		{{B, 0, SETTLED, 0, 0}, 0, "B", {0, B, TRANSITION, 0, 0}},

@@ -89,6 +89,7 @@ static void config_defaults_work(void **state)
 	(void)state;
 	assert_int_equal(config->interfaces_count, 0);
 	assert_int_equal(config->settle_ms, 600000);
+	assert_int_equal(config->idle_ms, 7200000);
 	assert_int_equal(config->steer_seed, 0);
 	assert_string_equal(config->otlp.endpoint, "");
 	assert_string_equal(config->otlp.metrics_path, "/v1/metrics");

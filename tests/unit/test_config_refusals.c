@@ -240,6 +240,7 @@ static void config_host_section_that_is_wrong_is_refused_with_its_place(void **s
 		{"steering: {seed: 18446744073709551616}\n",
 		 "f:1:18: \"18446744073709551616\" for \"seed\": the number is too large"},
 		{"steering: {settle: 10}\n", "f:1:20: \"10\" for \"settle\": a duration needs a unit"},
+		{"steering: {idle: 1d}\n", "f:1:18: \"idle\" must be 1s to 8h, not 1d"},
 		{"steering: {settle: 2d}\n", "f:1:20: \"settle\" must be 100ms to 4h, not 2d"},
 		{"telemetry: {otlp: {interval: 1s}}\n", "f:1:19: otlp needs \"endpoint\""},
 		{"telemetry: {otlp: {endpoint: 127.0.0.1}}\n",

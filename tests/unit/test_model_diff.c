@@ -116,6 +116,7 @@ static struct whole *make_whole(void)
 		.services = whole->services,
 		.services_count = 1,
 		.settle_ms = 600000,
+		.idle_ms = 7200000,
 	};
 	return whole;
 }
@@ -203,6 +204,7 @@ static void change_settings(struct whole *whole)
 {
 	whole->config.steer_seed = 7;
 	whole->config.settle_ms = 1000;
+	whole->config.idle_ms = 60000;
 	strcpy(whole->config.otlp.endpoint, "http://127.0.0.1:4318");
 	strcpy(whole->config.prometheus_address, "127.0.0.1");
 	whole->config.prometheus_port = 9180;
@@ -248,11 +250,12 @@ static void model_diff_change_is_told_in_one_line_each(void **state)
 		{change_interfaces, 2,
 		 "interface eth0: mode auto -> generic\n"
 		 "interface eth1 added\n"},
-		{change_settings, 5,
+		{change_settings, 6,
 		 "setting telemetry: otlp endpoint off -> http://127.0.0.1:4318\n"
 		 "setting telemetry: prometheus off -> 127.0.0.1 port 9180\n"
 		 "setting controller: steering seed 0 -> 7\n"
 		 "setting controller: steering settle 600000 ms -> 1000 ms\n"
+		 "setting controller: steering idle 7200000 ms -> 60000 ms\n"
 		 "setting controller: group none -> weir\n"},
 	};
 

@@ -72,4 +72,31 @@ int compile_ring(const struct model_pool *pool, uint32_t size, struct weir_slot 
 void compile_ring_follow(const struct model *model, const struct weir_slot *before, uint32_t before_size,
 			 uint16_t now_s, struct weir_slot *slots, uint32_t size);
 
+/* How slots that are not settled come to rest. */
+struct compile_settling {
+	uint64_t now_ms;    /* of the clock that slots are moved on by */
+	uint16_t now_s;	    /* of CLOCK_MONOTONIC, modulo 2^16: by which flows and slots are stamped */
+	uint32_t settle_ms; /* a slot stays in transition for so long since it last changed */
+	uint32_t idle_s;    /* and an exception is remembered for so long without a packet */
+};
+
+/* An age that a slot or an exception may have: seconds are kept modulo 2^16. */
+#define COMPILE_AGE_MAX_S 32768
+
+/* Sets the bits of the slots that have exceptions: flows of another backend than the slot's current one, seen within
+ * idle_s and since the slot became unsettled, and not closing for longer than a minute. lines is the table of
+ * exceptions, which may change meanwhile; held has a bit for each slot of the ring. */
+void compile_ring_hold(const struct compile_settling *settling, const struct weir_flow_line *lines, size_t count,
+		       const struct weir_slot *slots, uint32_t size, uint64_t *held);
+
+/* Takes out what was last seen longer ago than any slot heeds, before its age looks small again. */
+void compile_flows_forget(const struct compile_settling *settling, struct weir_flow_line *lines, size_t count);
+
+/* Moves each slot on when its time has come: from transition, where unknown flows are the previous backend's, to
+ * exceptions, and from there, when held (NULL: nobody knows) says that it has none, to rest. Slots are stored whole.
+ * changed_ms has the moment when each slot last changed (the low half of now_ms), 0: with this call. Returns how many
+ * slots are not settled. */
+size_t compile_ring_settle(const struct compile_settling *settling, const uint64_t *held, struct weir_slot *slots,
+			   uint32_t *changed_ms, uint32_t size);
+
 #endif

@@ -17,9 +17,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SEAT_BITS 14	/* of a turn's key, below its time */
-#define TIME_BITS 30	/* of the fraction of a turn's time */
-#define AGE_MAX_S 32768 /* with two settling times of at most 4 hours more, below 2^16 */
+#define SEAT_BITS 14 /* of a turn's key, below its time */
+#define TIME_BITS 30 /* of the fraction of a turn's time */
 _Static_assert(WEIR_MAX_BACKENDS <= 1 << SEAT_BITS, "a seat fits its bits");
 _Static_assert(WEIR_MAX_RING < 1 << (64 - SEAT_BITS - TIME_BITS), "the last turn's time fits");
 
@@ -149,60 +148,43 @@ static bool id_set_has(const struct id_set *set, uint32_t id)
  *   = B    settled       any            settled       0
  *   = B    transition    A              transition    A          it is still under way
  *   = B    transition    not A          exceptions    0          no unknown flow is A's now; recorded ones stay found
- *   = B    exceptions    any            exceptions    A or 0     A as long as it lives
- *   /= B   any           B              transition    B          what A had was recorded, or is lost with its quiet
- *   = A    unsettled     not B          exceptions    0          unknown flows are A's again
- *   /= A   transition    A, not B       transition    A          unknown flows can only be A's
- *   /= A   transition    neither        settled       0          all that was recorded is dead
- *   /= A   exceptions    not B          exceptions    0          flows of others may be recorded
+ *   = B    exceptions    any            exceptions    0
+ *   = A    transition    any            exceptions    0          unknown flows are A's again; what B had was recorded
+ *   other  transition    A              transition    A          unknown flows can only be A's; what B had was recorded
+ *   other  transition    B, not A       transition    B
+ *   other  transition    neither        exceptions    0          flows of others may be recorded, of earlier changes
+ *   /= B   settled       B              transition    B
  *   /= B   settled       not B          settled       0          nothing to keep
+ *   /= B   exceptions    B              transition    B          unknown flows are B's
+ *   /= B   exceptions    not B          exceptions    0          flows of others may be recorded
  *
- * Removed, down and disabled backends do not live; backend 0 (nobody serves) does not either, and B and C may be it.
+ * So however often a slot changes, a flow is lost only if it is silent until the transition is over. Removed, down and
+ * disabled backends do not live; backend 0 (nobody serves) does not either, and B and C may be it.
  */
 static struct weir_slot slot_change(struct weir_slot before, uint16_t owner, const struct id_set *alive)
 {
-	bool previous_lives = id_set_has(alive, before.previous);
-	struct weir_slot after = {.current = owner};
+	bool is_moving = before.state == WEIR_SLOT_TRANSITION, stays = before.current == owner;
+	struct weir_slot after = {.current = owner, .state = before.state};
 
-	if (before.current == owner) {
-		after.state = before.state;
-		if (before.state != WEIR_SLOT_SETTLED && previous_lives)
-			after.previous = before.previous;
-		else if (before.state == WEIR_SLOT_TRANSITION)
-			after.state = WEIR_SLOT_EXCEPTIONS;
-		return after;
-	}
-	if (id_set_has(alive, before.current)) {
-		after.state = WEIR_SLOT_TRANSITION;
-		after.previous = before.current;
-		return after;
-	}
-	if (before.state == WEIR_SLOT_SETTLED)
-		return after;
-	if (before.state == WEIR_SLOT_EXCEPTIONS || before.previous == owner) {
-		after.state = WEIR_SLOT_EXCEPTIONS;
-	} else if (previous_lives) {
-		after.state = WEIR_SLOT_TRANSITION;
+	if (is_moving && before.previous != owner && id_set_has(alive, before.previous))
 		after.previous = before.previous;
-	}
+	else if (!stays && !(is_moving && before.previous == owner) && id_set_has(alive, before.current))
+		after.previous = before.current;
+	if (after.previous)
+		after.state = WEIR_SLOT_TRANSITION;
+	else if (is_moving)
+		after.state = WEIR_SLOT_EXCEPTIONS;
 	return after;
 }
 
 /* The second when a slot became unsettled is kept for as long as it stays so: what was recorded since then is heeded.
- * In a slot that keeps changing it is drawn along, so that its age does not wrap: flows that have been quiet for
- * longer are given up. */
+ */
 static struct weir_slot slot_follow(struct weir_slot before, uint16_t owner, const struct id_set *alive, uint16_t now_s)
 {
 	struct weir_slot after = slot_change(before, owner, alive);
 
-	if (after.state == WEIR_SLOT_SETTLED)
-		return after;
-	if (before.state == WEIR_SLOT_SETTLED)
-		after.since_s = now_s;
-	else if ((uint16_t)(now_s - before.since_s) > AGE_MAX_S)
-		after.since_s = now_s - AGE_MAX_S;
-	else
-		after.since_s = before.since_s;
+	if (after.state != WEIR_SLOT_SETTLED)
+		after.since_s = before.state == WEIR_SLOT_SETTLED ? now_s : before.since_s;
 	return after;
 }
 

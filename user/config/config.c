@@ -11,6 +11,7 @@
 #include "../base/scope.h"
 
 #define SETTLE_MS 600000u
+#define IDLE_MS	  (2 * 3600 * 1000)
 
 /* In this order: services look pools up, rules look interfaces, sets, limits and VIPs up. */
 static const struct {
@@ -69,6 +70,7 @@ static struct config *make_default(const char *path)
 		return NULL;
 	snprintf(config->path, sizeof(config->path), "%s", path);
 	config->settle_ms = SETTLE_MS;
+	config->idle_ms = IDLE_MS;
 	strcpy(config->otlp.metrics_path, "/v1/metrics");
 	config->otlp.interval_ms = 10000;
 	config->otlp.timeout_ms = 5000;

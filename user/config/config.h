@@ -225,6 +225,7 @@ struct config {
 	bool refused;	      /* by config_examine: only to be looked at */
 	uint64_t steer_seed;  /* steering: {seed: N}, default 0 */
 	uint32_t settle_ms;   /* steering: {settle: 10m}: how long changed slots stay in transition */
+	uint32_t idle_ms;     /* steering: {idle: 2h}: how long flows that left it behind are remembered when silent */
 	struct config_otlp otlp;
 	char host_name[256];	     /* telemetry: {host: NAME}, default the host's name */
 	char prometheus_address[64]; /* telemetry.prometheus.listen, "127.0.0.1:9180" split; empty: off */

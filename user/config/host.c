@@ -20,13 +20,21 @@ static void read_settle(struct form *form, const struct yaml_node *node, void *o
 {
 	struct config *config = object;
 
-	/* The program tells the ages of flows from 16 bits of seconds: see AGE_MAX_S in user/compile/ring.c. */
 	form_duration(form, node, 100, 4 * 3600 * 1000, &config->settle_ms);
+}
+
+static void read_idle(struct form *form, const struct yaml_node *node, void *object)
+{
+	struct config *config = object;
+
+	/* The program tells the ages of flows from 16 bits of seconds: see COMPILE_AGE_MAX_S in user/compile. */
+	form_duration(form, node, 1000, 8 * 3600 * 1000, &config->idle_ms);
 }
 
 void form_steering(struct form *form, const struct yaml_node *node)
 {
-	static const struct form_key keys[] = {{"seed", read_seed, false}, {"settle", read_settle, false}};
+	static const struct form_key keys[] = {
+		{"seed", read_seed, false}, {"settle", read_settle, false}, {"idle", read_idle, false}};
 	static const struct form_map map = {"steering", keys, ARRAY_SIZE(keys), NULL};
 
 	form_read_map(form, node, &map, form->config);

@@ -379,11 +379,12 @@ static int collect_controller(const struct config *config, struct fact_list *lis
 	object->name = text("%s", "controller");
 	object->fields[0] = text("%llu", (unsigned long long)config->steer_seed);
 	object->fields[1] = text("%u ms", config->settle_ms);
-	object->fields[2] = text("%s", config->control_socket);
-	object->fields[3] = text("%s", config->control_group[0] ? config->control_group : "none");
-	object->fields[4] = text("%s", config->pin_directory);
-	object->fields[5] = text("%s", config->state_directory);
-	return check(object, 6);
+	object->fields[2] = text("%u ms", config->idle_ms);
+	object->fields[3] = text("%s", config->control_socket);
+	object->fields[4] = text("%s", config->control_group[0] ? config->control_group : "none");
+	object->fields[5] = text("%s", config->pin_directory);
+	object->fields[6] = text("%s", config->state_directory);
+	return check(object, 7);
 }
 
 const struct fact_kind fact_kinds[] = {
@@ -406,7 +407,7 @@ const struct fact_kind fact_kinds[] = {
 	 true,
 	 false},
 	{"setting",
-	 {"steering seed", "steering settle", "socket", "group", "pins", "state directory"},
+	 {"steering seed", "steering settle", "steering idle", "socket", "group", "pins", "state directory"},
 	 collect_controller,
 	 true,
 	 false},

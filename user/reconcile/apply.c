@@ -23,6 +23,7 @@ struct reconcile_plan {
 	struct model *model;
 	struct compile_image *image;
 	struct ring_route *routes;
+	size_t routes_count;
 	struct bank bank;
 	bool has_bank;
 };
@@ -42,7 +43,7 @@ void reconcile_plan_close(struct reconcile_plan *plan)
 	free(plan->used);
 	model_free(plan->model);
 	compile_free(plan->image);
-	free(plan->routes);
+	rings_free(plan->routes, plan->routes_count);
 	if (plan->has_bank)
 		bank_free(&plan->bank);
 	free(plan);
@@ -232,13 +233,11 @@ static int plan_rings(struct reconcile_plan *plan, struct problem *problem)
 		error = compile_rings(plan->model, plan->image);
 	}
 	if (!error)
-		error = rings_carry(plan->reconcile, plan->model, plan->image);
+		error = rings_carry(plan->reconcile, plan->model, plan->image, &plan->routes);
 	if (error)
 		return problem_set(problem, error, "the rings could not be made the successors of the live ones: %s",
 				   strerror(-error));
-	plan->routes = rings_routes(plan->image);
-	if (!plan->routes)
-		return problem_set(problem, -ENOMEM, "out of memory while the rings were built");
+	plan->routes_count = plan->image->routes_count;
 	return bank_fill_rings(plan->image, &plan->bank, problem);
 }
 
@@ -263,7 +262,7 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 		config_free(reconcile->config);
 		reconcile->config = config;
 	}
-	free(reconcile->routes);
+	rings_free(reconcile->routes, reconcile->routes_count);
 	free(reconcile->backends);
 	free(reconcile->overrides);
 	bank_view_close(&reconcile->view);
@@ -271,6 +270,7 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 	reconcile->model->folded = NULL; /* compiled */
 	reconcile->model->folded_count = 0;
 	reconcile->routes = TAKE_PTR(plan->routes);
+	reconcile->routes_count = plan->routes_count;
 	reconcile->backends = TAKE_PTR(plan->image->backends);
 	reconcile->backends_count = plan->image->backends_count;
 	reconcile->overrides = TAKE_PTR(plan->overrides);

@@ -107,6 +107,10 @@ static int open_tables(struct reconcile *reconcile, struct problem *problem)
 	reconcile->live = kernel_map_mmap(fd, sizeof(*reconcile->live), true);
 	if (!reconcile->live)
 		return problem_set(problem, -errno, "the map live cannot be mapped: %s", strerror(errno));
+	fd = kernel_map_fd(reconcile->kernel, KERNEL_MAP_flows);
+	reconcile->flows = kernel_map_mmap(fd, WEIR_FLOW_LINES * sizeof(*reconcile->flows), true);
+	if (!reconcile->flows)
+		return problem_set(problem, -errno, "the map flows cannot be mapped: %s", strerror(errno));
 	error = bans_open(reconcile, problem);
 	if (!error && reconcile->live->generation)
 		error = bank_view_open(reconcile->kernel, reconcile->live->generation % WEIR_BANKS, &reconcile->view,
@@ -157,7 +161,8 @@ void reconcile_close(struct reconcile *reconcile)
 	kernel_map_munmap(reconcile->live, sizeof(*reconcile->live));
 	model_free(reconcile->model);
 	config_free(reconcile->config);
-	free(reconcile->routes);
+	rings_free(reconcile->routes, reconcile->routes_count);
+	kernel_map_munmap(reconcile->flows, WEIR_FLOW_LINES * sizeof(*reconcile->flows));
 	free(reconcile->backends);
 	free(reconcile->names);
 	free(reconcile->states);

@@ -60,14 +60,12 @@ struct bank_view {
 	size_t slots_count;
 };
 
-/* Where a route's ring is, and how far its transition has come: phase is the highest that its slots may be in
- * (enum weir_slot_state), and starts anew with each change. */
+/* Where a route's ring is, and how far its slots have come since they changed. */
 struct ring_route {
 	uint32_t base, size;
 	unsigned int area;
-	enum weir_slot_state phase;
-	bool timed; /* since_ms is set: by the first tick of the phase */
-	uint64_t since_ms;
+	bool is_settled;      /* every slot is */
+	uint32_t *changed_ms; /* of each slot, as compile_ring_settle has it; NULL: all 0 */
 };
 
 struct reconcile {
@@ -95,12 +93,16 @@ struct reconcile {
 	size_t backends_count;
 	struct bank_view view;
 	struct ring_route *routes; /* as model->routes */
-	bool is_planning;	   /* there is a plan */
-	bool rings_behind;	   /* states has a change that the rings have not */
-	bool dirty;		   /* the state file is older than the tables */
-	bool is_saving;		   /* it is being written */
-	struct ban *retired;	   /* entries that went while there is a plan, or while it is written */
-	bool save_failed;	   /* and that was told */
+	size_t routes_count;
+	size_t routes_turn;	      /* the route whose exceptions are looked for next */
+	struct weir_flow_line *flows; /* the table of exceptions, mapped */
+	size_t flows_turn;	      /* the line that is cleaned next */
+	bool is_planning;	      /* there is a plan */
+	bool rings_behind;	      /* states has a change that the rings have not */
+	bool dirty;		      /* the state file is older than the tables */
+	bool is_saving;		      /* it is being written */
+	struct ban *retired;	      /* entries that went while there is a plan, or while it is written */
+	bool save_failed;	      /* and that was told */
 };
 
 /* ban_store.c: the sorted store. A successor shares entries: after it took over (or was given up) the other one is
@@ -206,9 +208,11 @@ int bank_view_open(const struct kernel *kernel, unsigned int index, struct bank_
 void bank_view_close(struct bank_view *view);
 
 /* rings.c */
-/* Makes the rings of a new image the successors of the live ones. 0 or -errno. */
-int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image);
-struct ring_route *rings_routes(const struct compile_image *image); /* NULL: no memory */
+/* Makes the rings of a new image the successors of the live ones. 0 or -errno; the caller frees *routes, which are as
+ * model->routes, with rings_free. */
+int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image,
+		struct ring_route **routes);
+void rings_free(struct ring_route *routes, size_t count);
 /* Makes the rings what the states ask for, and the model with them. */
 int rings_refresh(struct reconcile *reconcile, struct problem *problem);
 void rings_settle(struct reconcile *reconcile, uint64_t now_ms);

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A slot as it is stored: whole. */
-typedef uint64_t __attribute__((may_alias)) slot_word;
+#define HOLDS_A_TICK 2	 /* rings whose exceptions are looked for: four milliseconds each */
+#define LINES_A_TICK 512 /* of the table of exceptions that are cleaned: all within nine minutes */
+_Static_assert(WEIR_FLOW_LINES % LINES_A_TICK == 0, "whole turns");
 
 static struct weir_ring ring_load(const uint64_t *word)
 {
@@ -75,19 +76,32 @@ static struct weir_ring route_find_live(const struct reconcile *reconcile, const
 	return (struct weir_ring){};
 }
 
-int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image)
+/* The route of the live generation whose ring this is, NULL: there is none. */
+static const struct ring_route *route_find(const struct reconcile *reconcile, struct weir_ring ring)
 {
-	AUTO_FREE int *indices = malloc(WEIR_MAX_SERVICES * sizeof(*indices));
-	int error = indices ? services_find_live(reconcile, indices) : -ENOMEM;
+	for (size_t i = 0; i < reconcile->routes_count; i++) {
+		const struct ring_route *route = &reconcile->routes[i];
 
-	for (size_t i = 0; !error && i < image->routes_count; i++) {
-		struct weir_ring live = route_find_live(reconcile, model, i, indices);
-
-		if (live.size)
-			compile_ring_follow(model, reconcile->view.slots + live.base, live.size, ring_second(),
-					    image->slots + image->routes[i].base, image->routes[i].size);
+		if (route->base + route->area * route->size == ring.base && route->size == ring.size)
+			return route;
 	}
-	return error;
+	return NULL;
+}
+
+static bool slot_differs(const struct weir_slot *a, const struct weir_slot *b)
+{
+	return a->current != b->current || a->previous != b->previous || a->state != b->state;
+}
+
+/* The moments of the slots that stay as they were. Without memory all count from now. */
+static void route_carry_moments(struct ring_route *to, const struct weir_slot *now, const struct ring_route *from,
+				const struct weir_slot *before)
+{
+	if (!from->changed_ms)
+		return;
+	to->changed_ms = calloc(to->size, sizeof(*to->changed_ms));
+	for (uint32_t i = 0; to->changed_ms && i < to->size; i++)
+		to->changed_ms[i] = slot_differs(&now[i], &before[i]) ? 0 : from->changed_ms[i];
 }
 
 static bool slots_are_settled(const struct weir_slot *slots, size_t count)
@@ -99,22 +113,45 @@ static bool slots_are_settled(const struct weir_slot *slots, size_t count)
 	return true;
 }
 
-static void route_start_phase(struct ring_route *route, const struct weir_slot *slots)
+void rings_free(struct ring_route *routes, size_t count)
 {
-	route->phase = slots_are_settled(slots, route->size) ? WEIR_SLOT_SETTLED : WEIR_SLOT_TRANSITION;
-	route->timed = false;
+	for (size_t i = 0; routes && i < count; i++)
+		free(routes[i].changed_ms);
+	free(routes);
 }
 
-struct ring_route *rings_routes(const struct compile_image *image)
+static void route_carry(const struct reconcile *reconcile, const struct model *model, const int *indices, size_t index,
+			struct weir_slot *slots, struct ring_route *route)
 {
-	struct ring_route *routes = calloc(image->routes_count ?: 1, sizeof(*routes));
+	struct weir_ring live = route_find_live(reconcile, model, index, indices);
+	const struct weir_slot *before = reconcile->view.slots + live.base;
+	const struct ring_route *from = route_find(reconcile, live);
 
-	for (size_t i = 0; routes && i < image->routes_count; i++) {
+	if (live.size)
+		compile_ring_follow(model, before, live.size, ring_second(), slots, route->size);
+	route->is_settled = slots_are_settled(slots, route->size);
+	if (from && live.size == route->size)
+		route_carry_moments(route, slots, from, before);
+}
+
+int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image,
+		struct ring_route **out)
+{
+	AUTO_FREE int *indices = malloc(WEIR_MAX_SERVICES * sizeof(*indices));
+	struct ring_route *routes = calloc(image->routes_count ?: 1, sizeof(*routes));
+	int error = indices && routes ? services_find_live(reconcile, indices) : -ENOMEM;
+
+	if (error) {
+		free(routes);
+		return error;
+	}
+	for (size_t i = 0; i < image->routes_count; i++) {
 		routes[i].base = image->routes[i].base;
 		routes[i].size = image->routes[i].size;
-		route_start_phase(&routes[i], image->slots + routes[i].base);
+		route_carry(reconcile, model, indices, i, image->slots + routes[i].base, &routes[i]);
 	}
-	return routes;
+	*out = routes;
+	return 0;
 }
 
 static struct weir_slot *route_slots(const struct reconcile *reconcile, const struct ring_route *route,
@@ -140,7 +177,7 @@ static bool pool_differs(const struct model_pool *a, const struct model_pool *b)
 static bool route_may_differ(const struct reconcile *reconcile, const struct model *next, size_t index)
 {
 	const struct model *model = reconcile->model;
-	bool is_settled = reconcile->routes[index].phase == WEIR_SLOT_SETTLED;
+	bool is_settled = reconcile->routes[index].is_settled;
 	int pool = next->routes[index].pool;
 
 	if (model->routes[index].pool != pool)
@@ -181,6 +218,14 @@ static int rings_write(const struct reconcile *reconcile, const struct model *ne
 	return error;
 }
 
+static void route_changed(struct ring_route *route, const struct weir_slot *now, const struct weir_slot *before)
+{
+	for (uint32_t i = 0; route->changed_ms && i < route->size; i++)
+		if (slot_differs(&now[i], &before[i]))
+			route->changed_ms[i] = 0;
+	route->is_settled = slots_are_settled(now, route->size);
+}
+
 static void rings_switch(struct reconcile *reconcile, const struct model *next, const bool *replaced)
 {
 	for (size_t i = 0; i < next->routes_count; i++) {
@@ -189,7 +234,8 @@ static void rings_switch(struct reconcile *reconcile, const struct model *next, 
 		if (!replaced[i])
 			continue;
 		route->area = !route->area;
-		route_start_phase(route, route_slots(reconcile, route, route->area));
+		route_changed(route, route_slots(reconcile, route, route->area),
+			      route_slots(reconcile, route, !route->area));
 	}
 	for (size_t i = 0; i < next->services_count; i++) {
 		const struct ring_route *route = &reconcile->routes[next->services[i].route];
@@ -231,56 +277,60 @@ int rings_refresh(struct reconcile *reconcile, struct problem *problem)
 	return error;
 }
 
-static void slots_settle(struct weir_slot *slots, size_t count, enum weir_slot_state from, enum weir_slot_state to)
+/* A bit for each slot that has exceptions. NULL: no memory. */
+static uint64_t *route_hold(const struct reconcile *reconcile, const struct ring_route *route,
+			    const struct compile_settling *settling)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct weir_slot slot = slots[i];
-		uint64_t value;
+	uint64_t *held = calloc((route->size + 63) / 64, sizeof(*held));
 
-		if (slot.state != from)
-			continue;
-		slot.previous = 0;
-		slot.state = (uint8_t)to;
-		if (to == WEIR_SLOT_SETTLED)
-			slot.since_s = 0;
-		memcpy(&value, &slot, sizeof(value));
-		__atomic_store_n((slot_word *)&slots[i], value, __ATOMIC_RELAXED);
-	}
+	if (held)
+		compile_ring_hold(settling, reconcile->flows, WEIR_FLOW_LINES,
+				  route_slots(reconcile, route, route->area), route->size, held);
+	return held;
 }
 
-/* A transition records flows, then only looks them up, then is over; each phase lasts settle_ms from the last
- * change of the route's ring. */
-static void route_settle(struct reconcile *reconcile, struct ring_route *route, uint64_t now_ms)
+static void route_settle(struct reconcile *reconcile, struct ring_route *route, const struct compile_settling *settling,
+			 bool looks)
 {
 	struct weir_slot *slots = route_slots(reconcile, route, route->area);
+	AUTO_FREE uint64_t *held = looks ? route_hold(reconcile, route, settling) : NULL;
 
-	if (!route->timed) {
-		route->since_ms = now_ms;
-		route->timed = true;
-	}
-	if (now_ms - route->since_ms < reconcile->config->settle_ms)
+	if (!route->changed_ms)
+		route->changed_ms = calloc(route->size, sizeof(*route->changed_ms));
+	if (!route->changed_ms)
 		return;
-	if (route->phase == WEIR_SLOT_TRANSITION) {
-		slots_settle(slots, route->size, WEIR_SLOT_TRANSITION, WEIR_SLOT_EXCEPTIONS);
-		route->phase = WEIR_SLOT_EXCEPTIONS;
-		route->since_ms = now_ms;
-	} else {
-		slots_settle(slots, route->size, WEIR_SLOT_EXCEPTIONS, WEIR_SLOT_SETTLED);
-		route->phase = WEIR_SLOT_SETTLED;
-	}
+	route->is_settled = !compile_ring_settle(settling, held, slots, route->changed_ms, route->size);
+	if (!route->is_settled)
+		return;
+	free(route->changed_ms);
+	route->changed_ms = NULL;
 }
 
 void rings_settle(struct reconcile *reconcile, uint64_t now_ms)
 {
+	size_t first = reconcile->routes_turn;
+	struct compile_settling settling = {.now_ms = now_ms, .now_s = ring_second()};
 	struct problem problem = {};
 
 	if (!reconcile->model)
 		return;
+	compile_flows_forget(&settling, reconcile->flows + reconcile->flows_turn, LINES_A_TICK);
+	reconcile->flows_turn = (reconcile->flows_turn + LINES_A_TICK) % WEIR_FLOW_LINES;
+	settling.settle_ms = reconcile->config->settle_ms;
+	settling.idle_s = reconcile->config->idle_ms / 1000;
 	if (reconcile->rings_behind && rings_refresh(reconcile, &problem))
 		log_error("rings are older than the state of their backends: %s", problem.text);
-	for (size_t i = 0; i < reconcile->model->routes_count; i++) {
-		if (reconcile->routes[i].phase != WEIR_SLOT_SETTLED)
-			route_settle(reconcile, &reconcile->routes[i], now_ms);
+	/* A table to be looked through for each ring takes its time: a few at a time, in turn. */
+	for (size_t i = 0, looked = 0; i < reconcile->routes_count; i++) {
+		size_t index = (first + i) % reconcile->routes_count;
+		bool looks = looked < HOLDS_A_TICK;
+
+		if (reconcile->routes[index].is_settled)
+			continue;
+		route_settle(reconcile, &reconcile->routes[index], &settling, looks);
+		looked++;
+		if (looks)
+			reconcile->routes_turn = index + 1;
 	}
 }
 
