@@ -118,7 +118,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	$(Q)scdoc < $< > $@.tmp && mv $@.tmp $@
 
 # --- tests -------------------------------------------------------------------------------------------------
-.PHONY: test unit bpf-test e2e fuzz fuzz-build fuzz-long sanitize
+.PHONY: test unit bpf-test e2e fuzz fuzz-build fuzz-long steering-long sanitize
 test: unit bpf-test e2e fuzz ## all tests (as root); `scripts/check` adds the set-up, lint and sanitizers
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libweir.a
@@ -159,6 +159,9 @@ fuzz: fuzz-build ## fuzz every parser for a short while (FUZZ_SECONDS=20 each)
 	@tests/fuzz/run $(FUZZERS)
 fuzz-long: $(BUILD)/tests/bpf/run ## 100,000,000 packets by chance against the rules read one by one (root; an hour or two)
 	@WEIR_FILTER_PACKETS=100000000 $(BUILD)/tests/bpf/run filter-chance
+
+steering-long: $(BUILD)/tests/unit/test_steering ## two weeks of a million flows while backends come and go (half an hour)
+	@WEIR_STEERING_DAYS=14 WEIR_STEERING_FLOWS=1000000 $<
 
 # --- kernels -----------------------------------------------------------------------------------------------
 .PHONY: vm vm-short vm-build newest-clang
