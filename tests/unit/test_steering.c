@@ -404,8 +404,8 @@ static void steering_flow_survives_all_changes_but_the_loss_of_its_backend(void 
 		      days, flows, (unsigned long)tally->changes, (unsigned long)tally->flows,
 		      (unsigned long)tally->with_backend, (unsigned long)tally->silent, (unsigned long)tally->broken,
 		      tally->unsettled * 100 / RING / (days * DAY_S), (unsigned long)tally->packets);
-	/* A million flows at a time crowd a line of the table now and then. */
-	assert_true(tally->broken * 1000000 <= (flows < CROWD ? 0 : tally->flows));
+	/* A million flows at a time crowd a line of the table now and then: docs/steering.md. */
+	assert_true(tally->broken * 200000 <= (flows < CROWD ? 0 : tally->flows));
 	assert_true(tally->with_backend > 0);
 	assert_true(tally->silent * 1000 < tally->flows); /* rare */
 	close_world(&world);
