@@ -28,14 +28,28 @@ static __always_inline struct weir_service *steer_find_service(struct packet *p,
 	return bank_lookup(services, p->bank, index);
 }
 
-static __always_inline void steer_hash(struct packet *p, const struct weir_policy *policy, __u8 affinity)
+/* A tag of the slot that the addresses have, but of this flow: connections of one source can have different backends
+ * while its slot changes. */
+static __always_inline __u32 steer_tag_of_source(__u32 tag, __u32 flow, __u32 size)
 {
-	__u64 hash = hash_addr(policy->steer_seed, &p->client, p->family);
+	__u64 slot = weir_flow_slot(tag, size);
+	__u32 first = ((slot << 32) + size - 1) / size, span = 0xffffffff / size;
+
+	return first + ((__u64)flow * span >> 32);
+}
+
+static __always_inline void steer_hash(struct packet *p, const struct weir_policy *policy, __u8 affinity, __u32 size)
+{
+	__u64 hash = hash_addr(policy->steer_seed, &p->client, p->family), flow;
 
 	hash = hash_addr(hash, &p->destination, p->family);
-	if (affinity == WEIR_AFFINITY_FLOW)
-		hash = hash_mix(hash, (__u64)p->flow_protocol << 32 | (__u32)p->sport << 16 | p->dport);
-	p->flow_hash = hash_mix(hash, hash >> 29);
+	flow = hash_mix(hash, (__u64)p->flow_protocol << 32 | (__u32)p->sport << 16 | p->dport);
+	flow = hash_mix(flow, flow >> 29);
+	if (affinity == WEIR_AFFINITY_SOURCE) {
+		hash = hash_mix(hash, hash >> 29);
+		flow = (__u64)steer_tag_of_source(hash >> 32, flow >> 32, size) << 32 | (__u32)flow;
+	}
+	p->flow_hash = flow;
 }
 
 #define STEER_CLOSING 0x05 /* FIN, RST */
@@ -140,7 +154,7 @@ static __always_inline enum step stage_steer(struct packet *p, const struct weir
 		ring.word = *(volatile __u64 *)word;
 	if (!ring.ring.size)
 		return steer_without_backend(p, service->fallback);
-	steer_hash(p, policy, service->affinity);
+	steer_hash(p, policy, service->affinity, ring.ring.size);
 	p->backend = steer_pick_backend(p, &ring.ring);
 	if (!p->backend)
 		return steer_without_backend(p, service->fallback);

@@ -217,6 +217,29 @@ static void flow_stays_when_its_service_goes_to_another_pool_and_back(void **sta
 	harness_close(harness);
 }
 
+/* All flows of a source have one slot; but while it changes, old ones and new ones have different backends. */
+static void flow_of_a_source_stays_when_the_source_opens_another(void **state)
+{
+	static const char yaml[] = "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12")
+		SERVICE("[local], affinity: source");
+	struct harness *harness = harness_open(yaml, HARNESS_TRACED);
+	const uint32_t a = harness_id(harness, WEIR_NAMES_BACKENDS, "local/a");
+	static uint32_t before[FLOWS + 1];
+
+	(void)state;
+	set_time(harness, 0);
+	establish(harness, before);
+	for (unsigned int flow = 1; flow <= FLOWS; flow++)
+		assert_int_equal(before[flow], before[1]);
+	set_admin(harness, before[1] == a ? "local/a" : "local/b", WEIR_ADMIN_DRAIN);
+	for (unsigned int flow = FLOWS + 1; flow <= 2 * FLOWS; flow++)
+		assert_int_not_equal(run_flow(harness, flow, SYN), before[1]);
+	expect_kept(harness, before);
+	for (unsigned int flow = FLOWS + 1; flow <= 2 * FLOWS; flow++)
+		assert_int_not_equal(run_flow(harness, flow, ACK), before[1]);
+	harness_close(harness);
+}
+
 /* 10 to 11 backends and back: the size of the ring is none of the configuration's business. */
 static void flow_stays_when_a_backend_is_added_and_drained(void **state)
 {
@@ -290,6 +313,7 @@ int group_flow(void)
 		cmocka_unit_test(flow_is_remembered_for_as_long_as_it_lives),
 		cmocka_unit_test(flow_of_a_pool_that_drains_whole_goes_on_and_new_ones_are_refused),
 		cmocka_unit_test(flow_stays_when_its_service_goes_to_another_pool_and_back),
+		cmocka_unit_test(flow_of_a_source_stays_when_the_source_opens_another),
 		cmocka_unit_test(flow_stays_when_a_backend_is_added_and_drained),
 		cmocka_unit_test(flow_established_outlives_a_flood_of_syns),
 	};
