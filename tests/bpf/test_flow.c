@@ -220,8 +220,8 @@ static void flow_stays_when_its_service_goes_to_another_pool_and_back(void **sta
 /* All flows of a source have one slot; but while it changes, old ones and new ones have different backends. */
 static void flow_of_a_source_stays_when_the_source_opens_another(void **state)
 {
-	static const char yaml[] = "pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12")
-		SERVICE("[local], affinity: source");
+	static const char yaml[] =
+		"pools:\n" POOL("local") BACKEND("a", "11") BACKEND("b", "12") SERVICE("[local], affinity: source");
 	struct harness *harness = harness_open(yaml, HARNESS_TRACED);
 	const uint32_t a = harness_id(harness, WEIR_NAMES_BACKENDS, "local/a");
 	static uint32_t before[FLOWS + 1];

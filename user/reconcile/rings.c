@@ -124,7 +124,7 @@ static void route_carry(const struct reconcile *reconcile, const struct model *m
 			struct weir_slot *slots, struct ring_route *route)
 {
 	struct weir_ring live = route_find_live(reconcile, model, index, indices);
-	const struct weir_slot *before = reconcile->view.slots + live.base;
+	const struct weir_slot *before = live.size ? reconcile->view.slots + live.base : NULL;
 	const struct ring_route *from = route_find(reconcile, live);
 
 	if (live.size)
