@@ -190,7 +190,9 @@ class EdgeDrain(SharedEdgeTest):
         rounds, slots = 0, {}
         while all(len(body) < services.SIZES["1m"] // 2 for body in begun.values()):
             for sock in begun:
-                begun[sock] += sock.recv(4096)
+                more = sock.recv(4096)
+                self.assertTrue(more, "the download ended")
+                begun[sock] += more
             slots, rounds = self.ring_slots(), rounds + (slots.get("transition") == 0)
         self.assertGreater(rounds, 20) # without a transition, and some of them seconds after it
         self.assertEqual(slots["transition"], 0)

@@ -79,7 +79,7 @@ static uint16_t draw_along(uint16_t since_s, uint16_t now_s)
 	return (uint16_t)(now_s - since_s) > COMPILE_AGE_MAX_S ? (uint16_t)(now_s - COMPILE_AGE_MAX_S) : since_s;
 }
 
-/* The slot as it is now, changed_ms that it has been so for; held: by flows, or nobody knows. */
+/* What becomes of a slot that has been so for age_ms; held: by flows, or nobody knows. */
 static struct weir_slot move_on(const struct compile_settling *settling, struct weir_slot slot, uint32_t age_ms,
 				bool is_held)
 {

@@ -23,7 +23,6 @@ struct reconcile_plan {
 	struct model *model;
 	struct compile_image *image;
 	struct ring_route *routes;
-	size_t routes_count;
 	struct bank bank;
 	bool has_bank;
 };
@@ -41,9 +40,9 @@ void reconcile_plan_close(struct reconcile_plan *plan)
 	free(plan->states);
 	free(plan->overrides);
 	free(plan->used);
+	rings_free(plan->routes, plan->model);
 	model_free(plan->model);
 	compile_free(plan->image);
-	rings_free(plan->routes, plan->routes_count);
 	if (plan->has_bank)
 		bank_free(&plan->bank);
 	free(plan);
@@ -237,7 +236,6 @@ static int plan_rings(struct reconcile_plan *plan, struct problem *problem)
 	if (error)
 		return problem_set(problem, error, "the rings could not be made the successors of the live ones: %s",
 				   strerror(-error));
-	plan->routes_count = plan->image->routes_count;
 	return bank_fill_rings(plan->image, &plan->bank, problem);
 }
 
@@ -257,12 +255,12 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 {
 	struct reconcile *reconcile = plan->reconcile;
 
+	rings_free(reconcile->routes, reconcile->model);
 	model_free(reconcile->model);
 	if (config) {
 		config_free(reconcile->config);
 		reconcile->config = config;
 	}
-	rings_free(reconcile->routes, reconcile->routes_count);
 	free(reconcile->backends);
 	free(reconcile->overrides);
 	bank_view_close(&reconcile->view);
@@ -270,7 +268,6 @@ static void plan_take_over(struct reconcile_plan *plan, struct config *config)
 	reconcile->model->folded = NULL; /* compiled */
 	reconcile->model->folded_count = 0;
 	reconcile->routes = TAKE_PTR(plan->routes);
-	reconcile->routes_count = plan->routes_count;
 	reconcile->backends = TAKE_PTR(plan->image->backends);
 	reconcile->backends_count = plan->image->backends_count;
 	reconcile->overrides = TAKE_PTR(plan->overrides);

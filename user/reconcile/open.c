@@ -159,9 +159,9 @@ void reconcile_close(struct reconcile *reconcile)
 	prefix_list_free(&reconcile->leftovers);
 	bank_view_close(&reconcile->view);
 	kernel_map_munmap(reconcile->live, sizeof(*reconcile->live));
+	rings_free(reconcile->routes, reconcile->model);
 	model_free(reconcile->model);
 	config_free(reconcile->config);
-	rings_free(reconcile->routes, reconcile->routes_count);
 	kernel_map_munmap(reconcile->flows, WEIR_FLOW_LINES * sizeof(*reconcile->flows));
 	free(reconcile->backends);
 	free(reconcile->names);

@@ -92,8 +92,7 @@ struct reconcile {
 	struct weir_backend *backends; /* as in the live bank, by id */
 	size_t backends_count;
 	struct bank_view view;
-	struct ring_route *routes; /* as model->routes */
-	size_t routes_count;
+	struct ring_route *routes;    /* as model->routes */
 	size_t routes_turn;	      /* the route whose exceptions are looked for next */
 	struct weir_flow_line *flows; /* the table of exceptions, mapped */
 	size_t flows_turn;	      /* the line that is cleaned next */
@@ -212,7 +211,7 @@ void bank_view_close(struct bank_view *view);
  * model->routes, with rings_free. */
 int rings_carry(const struct reconcile *reconcile, const struct model *model, struct compile_image *image,
 		struct ring_route **routes);
-void rings_free(struct ring_route *routes, size_t count);
+void rings_free(struct ring_route *routes, const struct model *model); /* both may be NULL */
 /* Makes the rings what the states ask for, and the model with them. */
 int rings_refresh(struct reconcile *reconcile, struct problem *problem);
 void rings_settle(struct reconcile *reconcile, uint64_t now_ms);

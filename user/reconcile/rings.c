@@ -79,7 +79,7 @@ static struct weir_ring route_find_live(const struct reconcile *reconcile, const
 /* The route of the live generation whose ring this is, NULL: there is none. */
 static const struct ring_route *route_find(const struct reconcile *reconcile, struct weir_ring ring)
 {
-	for (size_t i = 0; i < reconcile->routes_count; i++) {
+	for (size_t i = 0; reconcile->routes && i < reconcile->model->routes_count; i++) {
 		const struct ring_route *route = &reconcile->routes[i];
 
 		if (route->base + route->area * route->size == ring.base && route->size == ring.size)
@@ -113,9 +113,9 @@ static bool slots_are_settled(const struct weir_slot *slots, size_t count)
 	return true;
 }
 
-void rings_free(struct ring_route *routes, size_t count)
+void rings_free(struct ring_route *routes, const struct model *model)
 {
-	for (size_t i = 0; routes && i < count; i++)
+	for (size_t i = 0; routes && i < model->routes_count; i++)
 		free(routes[i].changed_ms);
 	free(routes);
 }
@@ -277,15 +277,27 @@ int rings_refresh(struct reconcile *reconcile, struct problem *problem)
 	return error;
 }
 
-/* A bit for each slot that has exceptions. NULL: no memory. */
+static bool slots_have_exceptions(const struct weir_slot *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slots[i].state == WEIR_SLOT_EXCEPTIONS)
+			return true;
+	}
+	return false;
+}
+
+/* A bit for each slot that has exceptions. NULL: no memory, or no slot that waits for this. */
 static uint64_t *route_hold(const struct reconcile *reconcile, const struct ring_route *route,
 			    const struct compile_settling *settling)
 {
-	uint64_t *held = calloc((route->size + 63) / 64, sizeof(*held));
+	const struct weir_slot *slots = route_slots(reconcile, route, route->area);
+	uint64_t *held;
 
+	if (!slots_have_exceptions(slots, route->size))
+		return NULL;
+	held = calloc((route->size + 63) / 64, sizeof(*held));
 	if (held)
-		compile_ring_hold(settling, reconcile->flows, WEIR_FLOW_LINES,
-				  route_slots(reconcile, route, route->area), route->size, held);
+		compile_ring_hold(settling, reconcile->flows, WEIR_FLOW_LINES, slots, route->size, held);
 	return held;
 }
 
@@ -321,8 +333,8 @@ void rings_settle(struct reconcile *reconcile, uint64_t now_ms)
 	if (reconcile->rings_behind && rings_refresh(reconcile, &problem))
 		log_error("rings are older than the state of their backends: %s", problem.text);
 	/* A table to be looked through for each ring takes its time: a few at a time, in turn. */
-	for (size_t i = 0, looked = 0; i < reconcile->routes_count; i++) {
-		size_t index = (first + i) % reconcile->routes_count;
+	for (size_t i = 0, looked = 0; i < reconcile->model->routes_count; i++) {
+		size_t index = (first + i) % reconcile->model->routes_count;
 		bool looks = looked < HOLDS_A_TICK;
 
 		if (reconcile->routes[index].is_settled)
